@@ -1,0 +1,246 @@
+"""Everything observable that can happen, one frozen dataclass each.
+
+The engine and the adapters say facts; `app` has a table from fact to metric and one from fact to log line. No fact
+carries a recipient or a text in a field that becomes a label.
+"""
+
+from dataclasses import dataclass
+
+from consumer.core.model import Message, Outcome, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class LaneFact:
+    lane: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordPlanned(LaneFact):
+    """A record was read and planned. `result` is planned, ignored or rejected; `reason` why, where it is not planned."""
+
+    topic: str
+    event_type: str
+    result: str
+    reason: str
+    commands: int
+    age_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRepeated(LaneFact):
+    """A command that is known already: `joined` a live one, or one that had `ended`."""
+
+    route: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded(LaneFact):
+    """Commands of one route got their one outcome."""
+
+    route: str
+    outcome: Outcome
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsRestored(LaneFact):
+    """Commands that a new owner took up from the journal."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsReleased(LaneFact):
+    """Commands let go to another owner: they are planned again there."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed(LaneFact):
+    """Accepted by the provider: when, of which route, at which level, how old. For the journal of the last pushes the
+    message and the recipients are here; they are never labels."""
+
+    provider: str
+    attempt: str
+    route: str
+    level: int
+    message: Message
+    recipients: tuple[str, ...]
+    ages_seconds: tuple[float, ...]
+    in_time: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSent(LaneFact):
+    """A request came back (or did not), with its verdict by name."""
+
+    provider: str
+    attempt: str
+    verdict: str
+    reason: str
+    recipients: int
+    duration_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestWithdrawn(LaneFact):
+    """An attempt was in the journal, and the last look forbade the request: superseded_owner, ended or expired."""
+
+    attempt: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateOpened(LaneFact):
+    """A request was granted after waiting so long."""
+
+    waited_seconds: float
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateMoved(LaneFact):
+    """The gap between requests was widened by a limit answer or narrowed by a quiet time."""
+
+    gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class LaneMoved(LaneFact):
+    """The lane's state: standby, recovering, working, draining, stopped."""
+
+    state: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneBlocked(LaneFact):
+    """The lane cannot work, and why. `detail` is for people."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneUnblocked(LaneFact):
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMade(LaneFact):
+    """An epoch of the lane began; `ours` tells whether this process has it."""
+
+    epoch: int
+    ours: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JournalReadBack(LaneFact):
+    """The journal was read back over the lane's memory."""
+
+    records: int
+    commands: int
+    seconds: float
+    in_doubt: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered(LaneFact):
+    reason: str
+    route: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsCommitted(LaneFact):
+    partitions: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailed(LaneFact):
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsAssigned(LaneFact):
+    partitions: tuple[TopicPartition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionsRevoked(LaneFact):
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTroubled(LaneFact):
+    """A stream gives nothing: `stream` is source, journal or dead_letters."""
+
+    stream: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamHealed(LaneFact):
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRebuilt(LaneFact):
+    """A client was thrown away and made anew after an error that it does not survive."""
+
+    stream: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetsSkipped(LaneFact):
+    """Offsets that a partition no longer has, or never gave: retention, compaction, transaction markers."""
+
+    topic: str
+    partition: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRefreshed(LaneFact):
+    provider: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneCrashed(LaneFact):
+    """A bug: the lane's task ended with an exception and is started again."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneGauges(LaneFact):
+    """How the lane stands, said about once a second. `holds` is why it is not faster: quota, breaker, in_flight,
+    blocked, no_data or none. `drift` is the conservation sum, which must be zero."""
+
+    state: str
+    waiting: int
+    waiting_bytes: int
+    groups: int
+    in_flight: int
+    in_doubt: int
+    joined: int
+    oldest_waiting_seconds: float
+    seconds_to_clear: float
+    quota_used: int
+    quota_requests: int
+    gap_seconds: float
+    holds: str
+    drift: int
+    lag_records: int
+    lag_seconds: float
+
+
+Fact = LaneFact

@@ -1,0 +1,1 @@
+"""The lane at work: asyncio over ports, never over adapters."""

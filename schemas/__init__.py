@@ -1,0 +1,1 @@
+"""The contract with the outside: events in, journal records and dead letters out."""

@@ -1,0 +1,100 @@
+"""Records of a lane's journal: what a lane must remember is in them and nowhere else.
+
+Anyone may read the journal topic to know what was sent. Commands stand in columns, one list a property, so that a
+record costs a request and not a command. A reader must skip a kind that it does not know.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Written(BaseModel):
+    """Strict and frozen; fields that a newer version added are passed over, so that a rolling upgrade can be read."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class Claim(_Written):
+    """A member takes the lane. The first claim of an epoch in the log wins; a lower or equal epoch later is void."""
+
+    kind: Literal["claim"] = "claim"
+    epoch: int = Field(ge=1)
+    member: str = Field(description="one process's life: host, process id and a random part")
+
+
+class SentMessage(_Written):
+    """The message as the provider got it."""
+
+    title: str
+    text: str
+    link: str | None = None
+    image: str | None = None
+
+
+class Columns(_Written):
+    """The commands of one parcel, one list a property, all of one length."""
+
+    ids: list[str] = Field(description="24 hex digits each")
+    digests: list[str] = Field(description="8 hex digits of the event's payload each")
+    routes: list[str]
+    recipients: list[str]
+    threads: list[str | None] = Field(description="16 hex digits: hash of lane, thread and recipient")
+    ranks: list[int]
+    arrived: list[float] = Field(description="seconds since 1970, broker time")
+    deadlines: list[float]
+    positions: list[list[tuple[str, int, int]]] = Field(description="topic, partition and offset of each source record")
+
+
+class AttemptParcel(_Written):
+    message: SentMessage
+    wording: int = Field(ge=0, description="level of the detail ladder, 0 is the most personal")
+    commands: Columns
+
+
+class Attempt(_Written):
+    """Before a request. Written in `parts` when it is large, and counts with its last part."""
+
+    kind: Literal["attempt"] = "attempt"
+    id: str = Field(description="epoch.number")
+    epoch: int
+    parcels: list[AttemptParcel]
+    part: int = 1
+    parts: int = 1
+
+
+OutcomeName = Literal["delivered", "expired", "superseded", "suppressed", "refused", "unknown"]
+VerdictName = Literal["delivered", "deferred", "unsure", "refused", "blocked", "withdrawn", "mixed"]
+
+
+class Landing(_Written):
+    """After a request, whatever came of it; exactly one an attempt. Withdrawn: the request was never made.
+
+    `outcome` holds for all commands of the attempt; where they differ, `outcomes` has one for each in the attempt's
+    order. A command without an outcome waits again.
+    """
+
+    kind: Literal["landing"] = "landing"
+    attempt: str
+    epoch: int
+    verdict: VerdictName
+    reason: str = ""
+    outcome: OutcomeName | None = None
+    outcomes: list[OutcomeName | None] | None = None
+    doubtful: list[str] = Field(default_factory=list, description="ids whose route repeats after this unsure answer")
+
+
+class Outcomes(_Written):
+    """Ends that needed no request: expired, superseded, suppressed, or unknown after a takeover."""
+
+    kind: Literal["outcomes"] = "outcomes"
+    epoch: int
+    outcome: OutcomeName
+    reason: str = ""
+    ids: list[str]
+    digests: list[str]
+    routes: list[str]
+
+
+JournalRecord = Annotated[Claim | Attempt | Landing | Outcomes, Field(discriminator="kind")]
+JOURNAL_RECORD: TypeAdapter[Claim | Attempt | Landing | Outcomes] = TypeAdapter(JournalRecord)
