@@ -59,6 +59,7 @@ class Attempt(_Written):
     id: str = Field(description="epoch.number")
     epoch: int
     parcels: list[AttemptParcel]
+    on_unsure: Literal["repeat", "stop"] = Field("stop", description="what happens to it when no landing follows")
     part: int = 1
     parts: int = 1
 

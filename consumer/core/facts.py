@@ -16,7 +16,7 @@ class LaneFact:
 
 @dataclass(frozen=True, slots=True)
 class RecordPlanned(LaneFact):
-    """A record was read and planned. `result` is planned, ignored or rejected; `reason` why, where it is not planned."""
+    """A record was read and planned. `result` is planned, ignored or rejected; `reason` says why it is not planned."""
 
     topic: str
     event_type: str

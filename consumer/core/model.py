@@ -169,9 +169,13 @@ class Deferred:
 
 @dataclass(frozen=True, slots=True)
 class Unsure:
-    """Sent, and the answer is lost or makes no sense: the route's `on_unsure` decides."""
+    """Sent, and the answer is lost or makes no sense: the route's `on_unsure` decides.
+
+    `answered` is True when some answer came, so that nothing of the request can still be under way.
+    """
 
     reason: str
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from consumer.core.model import (
     Capacity,
     Deferred,
     Plan,
+    Position,
     Record,
     Rejection,
     TopicPartition,
@@ -81,6 +82,10 @@ class Source(Protocol):
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> Trouble | None:
         """Commit next-offsets of owned partitions; has a deadline of its own. A failure is dropped, never retried with
         the old assignment: the next second brings a newer commit."""
+        ...
+
+    async def fetch(self, position: Position) -> Record | Trouble:
+        """One record again, byte for byte, for a dead letter; apart from `poll`, and with a deadline of its own."""
         ...
 
     def claim(self, epoch: int | None) -> None:
