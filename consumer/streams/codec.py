@@ -1,0 +1,25 @@
+"""Journal records as bytes and back; what cannot be read is a value."""
+
+from pydantic import ValidationError
+
+from consumer.core.ports import Unreadable
+from schemas.journal import JOURNAL_RECORD, Attempt, Claim, Landing, Outcomes
+
+Entryable = Claim | Attempt | Landing | Outcomes
+
+
+def encoded(record: Entryable) -> bytes:
+    """The record as one line of JSON, UTF-8."""
+    return JOURNAL_RECORD.dump_json(record)
+
+
+def decoded(value: bytes | None) -> Entryable | Unreadable:
+    """The record, or why it is none: `tombstone`, or the kind and place of the first error without any value."""
+    if value is None:
+        return Unreadable("tombstone")
+    try:
+        return JOURNAL_RECORD.validate_json(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        return Unreadable(f"{first['type']} at {place}" if place else first["type"])
