@@ -1,19 +1,60 @@
 # Two commands matter: `make demo` and `make test`. Both do all their own set-up.
-PYTHON ?= python3
+
+# The first of these that is new enough. Name another with: make PYTHON=/path/to/python3.12 test
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	"$$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$each" && break; done)
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
-RUN := $(UV) run --frozen --all-extras
+BIN := .venv/bin
 
-.PHONY: help demo test check format types unit tools clean
+DEMO_SECONDS ?= 60
+DEMO_REPORT ?=
+DEMO_FAST ?=
+
+export UV_PROJECT_ENVIRONMENT := .venv
+unexport VIRTUAL_ENV
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format tools clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
 
+demo: .venv/.ready ## a shop, a broker, both providers and the consumer, for DEMO_SECONDS=60; DEMO_REPORT=file.json, DEMO_FAST=10
+	@$(BIN)/vestnik demo --seconds $(DEMO_SECONDS) $(if $(DEMO_REPORT),--report "$(DEMO_REPORT)") $(if $(DEMO_FAST),--fast $(DEMO_FAST))
+
+test: .venv/.ready ## everything: style, types, every ring of tests, coverage of the core
+	@$(BIN)/python -m scripts.test
+
+check: .venv/.ready ## style, types and tidiness; no other test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/test_tidy.py
+
+format: .venv/.ready ## rewrite the sources in the house style
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+tools: ## what some rings need and a plain machine lacks, by apt
+	@bash scripts/tools.sh
+
+clean: ## remove everything that was made here
+	rm -rf .venv .tools .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# uv makes the environment from the lock; a virtual environment of its own brings uv, so that nothing else must be here.
 $(UV):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Vestnik needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -m venv .tools || { rm -rf .tools; echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv"; exit 1; }
-	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+		{ echo "Vestnik needs Python 3.11 or newer. Name one with: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Setting up, once, in .tools and .venv" >&2
+	@rm -rf .tools
+	@"$(PYTHON)" -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || \
+		{ echo "uv could not be installed by pip: is a package index within reach?" >&2; exit 1; }
 
 .venv/.ready: $(UV) pyproject.toml uv.lock
-	@$(UV) sync --quiet --frozen --all-extras --python $(PYTHON)
+	@$(UV) sync --quiet --frozen --all-extras --python .tools/bin/python
 	@touch $@

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Installs what some rings of tests need and a plain machine lacks; only what is missing, and only where apt is at hand.
+set -euo pipefail
+
+java_17() {
+  local major
+  major=$(java -version 2>&1 | sed -nE 's/^[^"]*"([0-9]+).*/\1/p' | head -n 1)
+  [ "${major:-0}" -ge 17 ]
+}
+
+python_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
+
+# tool | who needs it | how to know that it is here | packages of which the first that apt knows is taken
+TABLE='
+make         | everything      | command -v make | make
+python3-venv | everything      | python_venv     | python3-venv
+java         | the kafka ring  | java_17         | openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless
+maven        | the kafka ring  | command -v mvn  | maven
+'
+
+missing_names=() missing_candidates=()
+while IFS='|' read -r name who probe candidates; do
+  name=$(xargs <<<"$name")
+  [ -n "$name" ] || continue
+  if eval "$probe" >/dev/null 2>&1; then
+    echo "tools: $name is here"
+  else
+    echo "tools: $name is missing; needed by $(xargs <<<"$who")"
+    missing_names+=("$name")
+    missing_candidates+=("$candidates")
+  fi
+done <<<"$TABLE"
+
+[ "${#missing_names[@]}" -gt 0 ] || exit 0
+
+if ! command -v apt-get >/dev/null; then
+  echo "tools: no apt here; install by other means: ${missing_names[*]}. Until then their rings are skipped."
+  exit 0
+fi
+
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+  command -v sudo >/dev/null || { echo "tools: not root, and no sudo here; ask an administrator for: ${missing_names[*]}"; exit 1; }
+  as_root=(sudo)
+fi
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 "$@" </dev/null; }
+
+apt update || echo "tools: the package lists could not be refreshed; trying with the old ones"
+packages=()
+for candidates in "${missing_candidates[@]}"; do
+  for package in $candidates; do
+    if [ -n "$(apt-cache madison "$package" 2>/dev/null)" ]; then packages+=("$package"); break; fi
+  done
+done
+[ "${#packages[@]}" -eq "${#missing_names[@]}" ] || { echo "tools: apt does not know packages for all of: ${missing_names[*]}"; exit 1; }
+echo "tools: installing ${packages[*]}"
+apt install --yes --no-install-recommends "${packages[@]}" >/dev/null || { echo "tools: apt could not install ${packages[*]}"; exit 1; }

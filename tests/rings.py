@@ -1,0 +1,37 @@
+"""Which rings of tests need a tool from outside, and why one of them cannot run here."""
+
+import importlib
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from typing import cast
+
+ALL_RINGS_VARIABLE = "VESTNIK_ALL_RINGS"
+
+# Only this input may be missing where every ring is demanded: it is large and does not belong to the repository.
+MAY_BE_MISSING = "olist"
+
+
+def _kafka() -> str | None:
+    """The ring knows best what it needs; it is asked only when it is there, so that this file stands alone."""
+    try:
+        ring = importlib.import_module("tests.kafka.ring")
+    except ModuleNotFoundError:
+        return None
+    return cast("Callable[[], str | None]", ring.available)()
+
+
+def _browser() -> str | None:
+    return None if shutil.which("chromium") or shutil.which("chromium-browser") else "no chromium"
+
+
+def _deploy() -> str | None:
+    return None if shutil.which("promtool") else "no promtool"
+
+
+RINGS: Mapping[str, Callable[[], str | None]] = {"kafka": _kafka, "browser": _browser, "deploy": _deploy}
+
+
+def all_demanded(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a skipped ring fails the run, as on a build machine."""
+    return environment.get(ALL_RINGS_VARIABLE, "") not in ("", "0")
