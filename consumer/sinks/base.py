@@ -1,0 +1,255 @@
+"""What a provider is: one module of this package that declares its configuration and two pure functions."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Generic, Protocol, TypeVar
+
+from consumer.core.document import Strict
+from consumer.core.model import (
+    Batch,
+    Blocked,
+    Capacity,
+    Deferred,
+    Quota,
+    Refused,
+    Trouble,
+    Unsure,
+    Verdict,
+    Verdicts,
+)
+from consumer.core.ports import Emit, Sink
+from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.sinks.http import Lost, NotSent, Reach, Reply
+
+DETAIL_LIMIT = 200
+
+
+class SinkConfig(Strict):
+    """The base of every provider's configuration. `type` is the provider's name."""
+
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one account may do: the default quota is None where the provider has none; `timeout_seconds` is the
+    longest that one request can take."""
+
+    capacity: Capacity
+    timeout_seconds: float
+    in_flight: int
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a request needs beside its batch: the credential, and the address where the account lives now."""
+
+    secret: str = field(default="", repr=False)
+    home: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One POST, ready to go. URL, headers and body may hold a secret, so that none is printed."""
+
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class Transport(Protocol):
+    """What carries a call: the HTTP room, or the terminal."""
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent | Lost: ...
+
+    async def close(self) -> None: ...
+
+
+class Account(Protocol):
+    """What is remembered between the requests of one account: its credential, and where it lives."""
+
+    @property
+    def access(self) -> Access | None:
+        """None until `ready` has found a credential."""
+        ...
+
+    async def ready(self) -> Blocked | Deferred | None: ...
+
+    def learn(self, used: Access, reply: Reply, verdicts: Verdicts) -> Verdicts:
+        """Take note of an answer; the verdicts may get worse by what the account knows."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a sink gets from the application."""
+
+    read_secret: ReadSecret
+    emit: Emit
+    lane: str
+
+
+C = TypeVar("C", bound=SinkConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class Provider(Generic[C]):
+    """A provider as its module declares it, in a constant named `PROVIDER`.
+
+    `compose` and `judge` are pure. `judge` gives one verdict for the batch, or one for each of its commands.
+    """
+
+    name: str
+    config: type[C]
+    limits: Callable[[C], Limits]
+    compose: Callable[[C, Batch, Access], Call]
+    judge: Callable[[C, Batch, Reply], Verdicts]
+    account: Callable[[C, Surroundings], Account]
+    transport: Callable[[C, Reach], Transport]
+    idempotent: bool = False
+
+
+@cache
+def providers() -> Mapping[str, Provider[Any]]:
+    """Every provider by its name, found in the modules of this package."""
+    package = importlib.import_module(__package__ or "consumer.sinks")
+    modules = (
+        importlib.import_module(f"{package.__name__}.{info.name}") for info in pkgutil.iter_modules(package.__path__)
+    )
+    found = (getattr(module, "PROVIDER", None) for module in modules)
+    return {provider.name: provider for provider in found if isinstance(provider, Provider)}
+
+
+def limits_of(config: SinkConfig) -> Limits:
+    """Capacity, timeout, and the default quota and requests in flight of a configured account."""
+    limits: Limits = providers()[config.type].limits(config)
+    return limits
+
+
+def make_sink(
+    config: SinkConfig, read_secret: ReadSecret, emit: Emit, lane: str, *, in_flight: int | None = None
+) -> Sink:
+    """The sink of one account. `in_flight` is the lane's own limit where it differs from the provider's default."""
+    provider = providers()[config.type]
+    limits = provider.limits(config)
+    reach = Reach(limits.timeout_seconds, in_flight or limits.in_flight)
+    account = provider.account(config, Surroundings(read_secret, emit, lane))
+    return ProviderSink(provider, config, account, provider.transport(config, reach))
+
+
+class ProviderSink(Generic[C]):
+    """One account of one provider: compose, carry, judge, and never a secret in what comes back."""
+
+    def __init__(self, provider: Provider[C], config: C, account: Account, transport: Transport) -> None:
+        self._provider = provider
+        self._config = config
+        self._account = account
+        self._transport = transport
+        self._limits = provider.limits(config)
+
+    def __repr__(self) -> str:
+        return f"ProviderSink({self._provider.name})"
+
+    @property
+    def provider(self) -> str:
+        return self._provider.name
+
+    @property
+    def capacity(self) -> Capacity:
+        return self._limits.capacity
+
+    @property
+    def timeout_seconds(self) -> float:
+        return self._limits.timeout_seconds
+
+    @property
+    def idempotent(self) -> bool:
+        return self._provider.idempotent
+
+    async def ready(self) -> Blocked | Deferred | None:
+        return await self._account.ready()
+
+    async def send(self, batch: Batch) -> Verdicts:
+        access = self._account.access
+        if access is None:
+            return (Deferred("not_ready", left=False),)
+        call = self._provider.compose(self._config, batch, access)
+        answer = await self._transport.post(call.url, call.body, call.headers)
+        if not isinstance(answer, Reply):
+            return (transport_verdict(answer),)
+        verdicts = self._account.learn(access, answer, self._provider.judge(self._config, batch, answer))
+        return tuple(_discreet(verdict, access.secret, batch) for verdict in verdicts)
+
+    async def close(self) -> None:
+        await self._account.close()
+        await self._transport.close()
+
+
+def transport_verdict(trouble: NotSent | Lost) -> Verdict:
+    """What a request without an answer means, for every provider alike."""
+    if isinstance(trouble, Lost):
+        return Unsure(trouble.reason, answered=trouble.answered)
+    if trouble.reason == "egress_denied":
+        return Blocked("egress_denied", "the address is not one that the configuration names")
+    return Deferred(trouble.reason, left=False)
+
+
+_DIGITS = re.compile(r"\d{5,}")
+
+
+def _discreet(verdict: Verdict, secret: str, batch: Batch) -> Verdict:
+    """The verdict without our secret and without recipients: a provider may echo both in its words."""
+    if not isinstance(verdict, (Refused, Blocked)) or not verdict.detail:
+        return verdict
+    detail = verdict.detail.replace(secret, "…") if secret else verdict.detail
+    for command in batch.commands:
+        if len(command.recipient) >= 3 and command.recipient in detail:
+            detail = detail.replace(command.recipient, "…")
+    return replace(verdict, detail=_DIGITS.sub("…", detail)[:DETAIL_LIMIT])
+
+
+class KeyAccount:
+    """An account with one key, or with none; the key is read again before each request, so that a rotated one heals."""
+
+    def __init__(self, key: SecretRef | None, read_secret: ReadSecret) -> None:
+        self._key = key
+        self._read_secret = read_secret
+        self._access: Access | None = Access() if key is None else None
+
+    @property
+    def access(self) -> Access | None:
+        return self._access
+
+    async def ready(self) -> Blocked | Deferred | None:
+        if self._key is None:
+            return None
+        secret = usable_secret(self._key, self._read_secret)
+        if isinstance(secret, Blocked):
+            self._access = None
+            return secret
+        self._access = Access(secret)
+        return None
+
+    def learn(self, used: Access, reply: Reply, verdicts: Verdicts) -> Verdicts:
+        return verdicts
+
+    async def close(self) -> None:
+        self._access = None
+
+
+def usable_secret(ref: SecretRef, read_secret: ReadSecret) -> str | Blocked:
+    """The secret without white space around it; Blocked where there is none or where it cannot stand in a header."""
+    found = read_secret(ref)
+    if isinstance(found, Trouble):
+        return Blocked("secret_missing", f"{ref.where} gives no secret")
+    secret = found.strip()
+    if not secret or not all("!" <= letter <= "~" for letter in secret):
+        return Blocked("secret_unusable", f"{ref.where} is empty or has letters in it that no header can carry")
+    return secret
