@@ -83,6 +83,7 @@ class Landing(_Written):
     outcome: OutcomeName | None = None
     outcomes: list[OutcomeName | None] | None = None
     doubtful: list[str] = Field(default_factory=list, description="ids whose route repeats after this unsure answer")
+    tried: bool = Field(default=False, description="the answer used up one of the tries of its commands")
 
 
 class Outcomes(_Written):

@@ -1,0 +1,221 @@
+"""What a lane remembers: its journal, followed in log order."""
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_parcels
+from consumer.core.attempts import OpenAttempt as OpenAttempt
+from consumer.core.model import Message, OnUnsure
+from consumer.core.ports import Entry, Unreadable
+from consumer.core.quota import Past
+from consumer.core.slices import Slices
+from schemas.journal import Attempt, Claim, Landing, Outcomes
+
+# Enough for the window of every scarce quota; a quota of more requests a period has a short period.
+_PAST_REQUESTS = 512
+# How many landed attempts are known by id, so that an append that was retried late is not taken for a new one.
+_LANDED_ATTEMPTS = 1024
+_ID_HEAD_BYTES = 8
+# A rank may be negative in theory; what is stored may not.
+_RANK_BIAS = 1 << 63
+_RANK_LIMIT = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """How often nobody could say whether a command went out, and what it said the last time."""
+
+    count: int
+    message: Message
+    level: int
+
+
+class Memory:
+    """Feed it every entry of the journal in order. The same entries give the same memory in every member.
+
+    What has ended, and the highest rank of each thread, is remembered for `memory_seconds` at least, in about sixteen
+    bytes each. Times are the journal's: broker seconds.
+    """
+
+    def __init__(self, memory_seconds: float) -> None:
+        self._memory_seconds = memory_seconds
+        self._ended = Slices(memory_seconds)
+        self._ranks = Slices(memory_seconds)
+        self._open: dict[str, OpenAttempt] = {}
+        self._parts: dict[str, dict[int, Attempt]] = {}
+        self._landed: dict[str, None] = {}
+        self._past: deque[Past] = deque(maxlen=_PAST_REQUESTS)
+        self._doubts: dict[bytes, tuple[Doubtful, float]] = {}
+        self._tries: dict[bytes, tuple[int, float]] = {}
+        self.open_attempts: Mapping[str, OpenAttempt] = MappingProxyType(self._open)
+        self.epoch = 0
+        self.owner: str | None = None
+        self.claim_offset: int | None = None
+        self.claimed_at: float | None = None
+        self.offset = 0
+        self.last_timestamp = 0.0
+        self.unreadable = 0
+
+    def apply(self, entry: Entry) -> None:
+        """Take in the next entry. One that was read before (a lower offset) is passed over; one that makes no sense is
+        counted in `unreadable` and passed over."""
+        if entry.offset < self.offset:
+            return
+        self.offset = entry.offset + 1
+        self.last_timestamp = max(self.last_timestamp, entry.timestamp)
+        try:
+            self._apply(entry)
+        except ValueError:
+            self.unreadable += 1
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than the memory. Call it about once a minute."""
+        self._ended.forget(now)
+        self._ranks.forget(now)
+        since = now - self._memory_seconds
+        for attempt in [attempt for attempt in self._open.values() if attempt.timestamp < since]:
+            del self._open[attempt.id]
+        for id_ in [id_ for id_, (_, at) in self._doubts.items() if at < since]:
+            del self._doubts[id_]
+        for id_ in [id_ for id_, (_, at) in self._tries.items() if at < since]:
+            del self._tries[id_]
+
+    def ended(self, id_: bytes) -> bytes | None:
+        """The 4-byte digest under which the command ended first, or None while it has not."""
+        tail = int.from_bytes(id_[_ID_HEAD_BYTES:])
+        for value in self._ended.values(int.from_bytes(id_[:_ID_HEAD_BYTES])):
+            if value >> 8 * DIGEST_BYTES == tail:
+                return (value & 0xFFFFFFFF).to_bytes(DIGEST_BYTES)
+        return None
+
+    def end(self, id_: bytes, digest: bytes) -> None:
+        """The owner ended this command; its own landing will say the same again."""
+        self._end(id_, digest, self.last_timestamp)
+
+    def attempted(self, thread: int) -> int | None:
+        """The highest rank that was ever attempted on the thread, whatever came of it."""
+        return max((value - _RANK_BIAS for value in self._ranks.values(thread)), default=None)
+
+    def mark_attempted(self, thread: int, rank: int) -> None:
+        """The owner is about to attempt this rank; its own attempt will say the same again."""
+        self._attempt(thread, rank, self.last_timestamp)
+
+    def doubtful(self, id_: bytes) -> Doubtful | None:
+        """What is in doubt about a command that has not ended."""
+        known = self._doubts.get(id_)
+        return known[0] if known else None
+
+    def tries(self, id_: bytes) -> int:
+        """How many answers used up a try of a command that has not ended."""
+        known = self._tries.get(id_)
+        return known[0] if known else 0
+
+    def past(self, since: float) -> list[Past]:
+        """Requests that were not landed before `since`, for the gate: at most the last 512 and all without a landing.
+        Withdrawn ones are left out."""
+        landed = [past for past in self._past if past.completed is None or past.completed >= since]
+        return landed + [Past(attempt.timestamp, None) for attempt in self._open.values()]
+
+    def _apply(self, entry: Entry) -> None:
+        record = entry.record
+        if isinstance(record, Claim):
+            self._claim(record, entry)
+        elif isinstance(record, Unreadable):
+            self.unreadable += 1
+        else:
+            self._learn_epoch(record.epoch)
+            if isinstance(record, Attempt):
+                self._take_part(record, entry)
+            elif isinstance(record, Landing):
+                self._land(record, entry.timestamp)
+            else:
+                self._end_all(record, entry.timestamp)
+
+    def _claim(self, claim: Claim, entry: Entry) -> None:
+        if claim.epoch > self.epoch:
+            self.epoch, self.owner = claim.epoch, claim.member
+            self.claim_offset, self.claimed_at = entry.offset, entry.timestamp
+            self._parts.clear()
+
+    def _learn_epoch(self, epoch: int) -> None:
+        """A record of an epoch that nobody claimed here: retention has taken the claim."""
+        if epoch > self.epoch:
+            self.epoch, self.owner = epoch, None
+            self.claim_offset = self.claimed_at = None
+            self._parts.clear()
+
+    def _take_part(self, part: Attempt, entry: Entry) -> None:
+        if part.epoch < self.epoch or part.id in self._open or part.id in self._landed:
+            return
+        parts = self._parts.setdefault(part.id, {})
+        parts.setdefault(part.part, part)
+        if part.part == part.parts:
+            del self._parts[part.id]
+            self._open_attempt([parts[number] for number in sorted(parts)], entry)
+
+    def _open_attempt(self, parts: Sequence[Attempt], entry: Entry) -> None:
+        """The attempt counts from its last part on. One whose first parts retention has taken is unreadable."""
+        last = parts[-1]
+        if len(parts) != last.parts:
+            raise ValueError(f"attempt {last.id} lacks parts")
+        parcels = decode_parcels(parts)
+        attempt = OpenAttempt(last.id, last.epoch, entry.offset, entry.timestamp, OnUnsure(last.on_unsure), parcels)
+        self._open[attempt.id] = attempt
+        for parcel in attempt.parcels:
+            for thread, rank in zip(parcel.commands.threads, parcel.commands.ranks, strict=True):
+                if thread is not None:
+                    self._attempt(thread, rank, entry.timestamp)
+
+    def _attempt(self, thread: int, rank: int, at: float) -> None:
+        self._ranks.put(thread, min(max(rank + _RANK_BIAS, 0), _RANK_LIMIT), at)
+
+    def _land(self, landing: Landing, at: float) -> None:
+        """The first landing of a valid attempt counts; others, and those of void attempts, say nothing."""
+        attempt = self._open.get(landing.attempt)
+        if attempt is None:
+            return
+        pairs = [pair for parcel in attempt.parcels for pair in parcel.commands.pairs()]
+        ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * len(pairs)
+        if len(ends) != len(pairs):
+            raise ValueError(f"landing of {attempt.id} has {len(ends)} outcomes for {len(pairs)} commands")
+        doubtful = frozenset(decode_hex(landing.doubtful, ID_BYTES))
+        self._close(attempt, landing, at)
+        for (id_, digest), end in zip(pairs, ends, strict=True):
+            if end is not None:
+                self._end(id_, digest, at)
+            elif landing.tried and self.ended(id_) is None:
+                self._tries[id_] = (self.tries(id_) + 1, at)
+        if doubtful:
+            self._doubt(attempt, doubtful, at)
+
+    def _close(self, attempt: OpenAttempt, landing: Landing, at: float) -> None:
+        del self._open[attempt.id]
+        self._landed[attempt.id] = None
+        if len(self._landed) > _LANDED_ATTEMPTS:
+            del self._landed[next(iter(self._landed))]
+        if landing.verdict != "withdrawn":
+            self._past.append(Past(attempt.timestamp, at))
+
+    def _doubt(self, attempt: OpenAttempt, doubtful: frozenset[bytes], at: float) -> None:
+        for parcel in attempt.parcels:
+            for id_ in doubtful.intersection(parcel.commands.ids):
+                if self.ended(id_) is None:
+                    before = self.doubtful(id_)
+                    count = before.count + 1 if before else 1
+                    self._doubts[id_] = (Doubtful(count, parcel.message, parcel.level), at)
+
+    def _end_all(self, outcomes: Outcomes, at: float) -> None:
+        ids, digests = decode_hex(outcomes.ids, ID_BYTES), decode_hex(outcomes.digests, DIGEST_BYTES)
+        for id_, digest in list(zip(ids, digests, strict=True)):
+            self._end(id_, digest, at)
+
+    def _end(self, id_: bytes, digest: bytes, at: float) -> None:
+        """A second end changes nothing: `ended` finds the first one first."""
+        tail_and_digest = int.from_bytes(id_[_ID_HEAD_BYTES:] + digest)
+        self._ended.put(int.from_bytes(id_[:_ID_HEAD_BYTES]), tail_and_digest, at)
+        if self._doubts:
+            self._doubts.pop(id_, None)
+        if self._tries:
+            self._tries.pop(id_, None)
