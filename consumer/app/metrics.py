@@ -1,0 +1,168 @@
+"""The table from facts to metrics: everything that Prometheus sees of the process."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from consumer.app.families import Expected, Families
+from consumer.app.series import Family
+from consumer.core import facts
+
+
+class Metrics:
+    """The process's registry, fed by `see` and written out by `render`."""
+
+    def __init__(self, expected: Expected) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.families = Families(expected, self.registry)
+
+    def see(self, fact: facts.Fact) -> None:
+        """Count a fact. A fact that has no metric is passed over."""
+        update = TABLE.get(type(fact))
+        if update is not None:
+            update(self.families, fact)
+
+    def loop_lagged(self, seconds: float) -> None:
+        """The event loop came back so much later than asked."""
+        self.families.loop_lag.at().observe(seconds)
+
+    def render(self) -> bytes:
+        """The text format of Prometheus."""
+        return generate_latest(self.registry)
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def _record_planned(m: Families, fact: facts.RecordPlanned) -> None:
+    m.records.at(fact.lane, fact.topic, fact.result, fact.reason).inc()
+    m.events.at(fact.lane, fact.event_type, fact.result).inc()
+    m.planned.at(fact.lane).inc(fact.commands)
+
+
+def _command_ended(m: Families, fact: facts.CommandEnded) -> None:
+    m.ended.at(fact.lane, fact.route, fact.outcome.value).inc(fact.count)
+    m.ended_why.at(fact.lane, fact.outcome.value, fact.reason).inc(fact.count)
+
+
+def _pushed(m: Families, fact: facts.Pushed) -> None:
+    count = len(fact.recipients)
+    m.pushed.at(fact.lane, fact.route).inc(count)
+    m.in_time.at(fact.lane, fact.route).inc(fact.in_time)
+    m.wording.at(fact.lane, str(fact.level)).inc(count)
+    age = m.age.at(fact.lane)
+    for seconds in fact.ages_seconds:
+        age.observe(seconds)
+
+
+def _request_sent(m: Families, fact: facts.RequestSent) -> None:
+    m.requests.at(fact.lane, fact.provider, fact.verdict, fact.reason).inc()
+    m.request_duration.at(fact.lane, fact.provider).observe(fact.duration_seconds)
+    m.request_recipients.at(fact.lane, fact.provider).observe(fact.recipients)
+
+
+def _gate_opened(m: Families, fact: facts.GateOpened) -> None:
+    m.gate_wait.at(fact.lane).observe(fact.waited_seconds)
+    m.gate_wait_by.at(fact.lane, fact.cause).inc(max(0.0, fact.waited_seconds))
+
+
+def _lane_moved(m: Families, fact: facts.LaneMoved) -> None:
+    _one_hot(m.state, fact.lane, fact.state)
+    m.epoch.at(fact.lane).set(fact.epoch)
+    m.owner.at(fact.lane).set(fact.state in ("recovering", "working", "draining"))
+
+
+def _one_hot(family: Family[Gauge], lane: str, name: str) -> None:
+    for _, child in family.under(lane):
+        child.set(0)
+    family.at(lane, name).set(1)
+
+
+def _lane_blocked(m: Families, fact: facts.LaneBlocked) -> None:
+    m.blocked.at(fact.lane, fact.reason).set(1)
+    m.blocked_total.at(fact.lane, fact.reason).inc()
+
+
+def _claim_made(m: Families, fact: facts.ClaimMade) -> None:
+    m.claims.at(fact.lane, "us" if fact.ours else "another").inc()
+    m.epoch.at(fact.lane).set(fact.epoch)
+
+
+def _journal_read_back(m: Families, fact: facts.JournalReadBack) -> None:
+    m.read_back.at(fact.lane).set(fact.seconds)
+    m.read_back_records.at(fact.lane).set(fact.records)
+    m.doubts.at(fact.lane).set(fact.in_doubt)
+
+
+def _offsets_committed(m: Families, fact: facts.OffsetsCommitted) -> None:
+    m.commits.at(fact.lane, "done").inc()
+    m.commit_duration.at(fact.lane).observe(fact.seconds)
+
+
+def _partitions_assigned(m: Families, fact: facts.PartitionsAssigned) -> None:
+    m.rebalances.at(fact.lane).inc()
+    m.partitions.at(fact.lane).set(len(fact.partitions))
+
+
+def _stream_troubled(m: Families, fact: facts.StreamTroubled) -> None:
+    m.troubled.at(fact.lane, fact.stream).set(1)
+    m.troubles.at(fact.lane, fact.stream, fact.reason).inc()
+
+
+def _lane_gauges(m: Families, fact: facts.LaneGauges) -> None:
+    for name, family in m.gauges.items():
+        family.at(fact.lane).set(getattr(fact, name))
+    _one_hot(m.holds, fact.lane, fact.holds)
+
+
+def _up(family: Callable[[Families], Family[Counter]], *names: str) -> Callable[[Families, Any], None]:
+    """Count one for the fact's lane and these of its fields."""
+    return lambda m, fact: family(m).at(fact.lane, *(str(getattr(fact, name)) for name in names)).inc()
+
+
+def _add(family: Callable[[Families], Family[Counter]], *names: str) -> Callable[[Families, Any], None]:
+    """Count the fact's `count` for its lane and these of its fields."""
+    return lambda m, fact: family(m).at(fact.lane, *(str(getattr(fact, name)) for name in names)).inc(fact.count)
+
+
+TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
+    facts.RecordPlanned: _record_planned,
+    facts.RecordRepeated: _up(lambda m: m.repeated, "route", "state"),
+    facts.CommandEnded: _command_ended,
+    facts.CommandsRestored: _add(lambda m: m.restored),
+    facts.CommandsReleased: _add(lambda m: m.released),
+    facts.Pushed: _pushed,
+    facts.RequestSent: _request_sent,
+    facts.RequestWithdrawn: _up(lambda m: m.withdrawn, "reason"),
+    facts.GateOpened: _gate_opened,
+    facts.GateMoved: lambda m, fact: m.gauges["gap_seconds"].at(fact.lane).set(fact.gap_seconds),
+    facts.LaneMoved: _lane_moved,
+    facts.LaneBlocked: _lane_blocked,
+    facts.LaneUnblocked: lambda m, fact: m.blocked.at(fact.lane, fact.reason).set(0),
+    facts.ClaimMade: _claim_made,
+    facts.JournalReadBack: _journal_read_back,
+    facts.DeadLettered: _up(lambda m: m.dead, "reason"),
+    facts.OffsetsCommitted: _offsets_committed,
+    facts.CommitFailed: lambda m, fact: m.commits.at(fact.lane, "failed").inc(),
+    facts.PartitionsAssigned: _partitions_assigned,
+    facts.PartitionsRevoked: lambda m, fact: m.partitions.at(fact.lane).set(0),
+    facts.StreamTroubled: _stream_troubled,
+    facts.StreamHealed: lambda m, fact: m.troubled.at(fact.lane, fact.stream).set(0),
+    facts.StreamRebuilt: _up(lambda m: m.rebuilds, "stream"),
+    facts.OffsetsSkipped: _add(lambda m: m.offsets_skipped, "topic"),
+    facts.TokenRefreshed: _up(lambda m: m.refreshes, "provider", "result"),
+    facts.LaneCrashed: _up(lambda m: m.crashes),
+    facts.LaneGauges: _lane_gauges,
+}

@@ -1,0 +1,79 @@
+"""Metric families whose labels are bounded and whose children are kept: a label never grows with the traffic."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+PREFIX = "vestnik"
+OTHER = "other"
+OPEN_LIMIT = 32
+
+
+class _Metric(Protocol):
+    def labels(self, *labelvalues: Any) -> Self: ...
+
+
+T = TypeVar("T", bound=_Metric)
+
+
+class Label:
+    """One label. With `known` the set is closed; without, the first 32 different values are kept as they are."""
+
+    def __init__(self, name: str, known: Sequence[str] | None = None) -> None:
+        self.name = name
+        self._values = set(known or ())
+        self._room = OPEN_LIMIT if known is None else 0
+
+    def bound(self, value: str) -> str:
+        if value in self._values:
+            return value
+        if self._room == 0:
+            return OTHER
+        self._room -= 1
+        self._values.add(value)
+        return value
+
+
+class Family(Generic[T]):
+    """One metric with its labels; `at` gives the child, made once."""
+
+    def __init__(self, metric: T, labels: Sequence[Label]) -> None:
+        self._metric = metric
+        self._labels = labels
+        self._children: dict[tuple[str, ...], T] = {}
+
+    def at(self, *values: str) -> T:
+        child = self._children.get(values)
+        if child is None:
+            bounded = tuple(label.bound(value) for label, value in zip(self._labels, values, strict=True))
+            child = self._children.get(bounded) or self._born(bounded)
+            self._children[bounded] = child
+        return child
+
+    def _born(self, bounded: tuple[str, ...]) -> T:
+        return self._metric.labels(*bounded) if bounded else self._metric
+
+    def under(self, first: str) -> Iterator[tuple[tuple[str, ...], T]]:
+        """The children whose first label is `first`."""
+        return ((key, child) for key, child in self._children.items() if key[0] == first)
+
+
+class Board:
+    """Makes families on one registry, all with the one prefix."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def counter(self, name: str, text: str, *labels: Label) -> Family[Counter]:
+        names = [label.name for label in labels]
+        return Family(Counter(f"{PREFIX}_{name}", text, names, registry=self._registry), labels)
+
+    def gauge(self, name: str, text: str, *labels: Label) -> Family[Gauge]:
+        names = [label.name for label in labels]
+        return Family(Gauge(f"{PREFIX}_{name}", text, names, registry=self._registry), labels)
+
+    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: Label) -> Family[Histogram]:
+        names = [label.name for label in labels]
+        metric = Histogram(f"{PREFIX}_{name}", text, names, buckets=buckets, registry=self._registry)
+        return Family(metric, labels)

@@ -1,0 +1,289 @@
+"""What the admin pages show: a small projection of facts, kept in memory and never read by the engine."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from consumer.app.masking import clipped, masked
+from consumer.core import facts
+from consumer.core.model import TopicPartition
+
+PUSHES_KEPT = 50
+RECIPIENTS_SHOWN = 5
+RATE_SECONDS = 60.0
+SILENT_SECONDS = 60.0
+STALLED_SECONDS = 300.0
+
+READY_STATES = ("standby", "working")
+OWNER_STATES = ("recovering", "working", "draining")
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why something stands still, and since when on the monotonic clock."""
+
+    detail: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One accepted request's part of one route, with masked recipients. `at` is wall-clock seconds."""
+
+    at: float
+    route: str
+    wording: int
+    title: str
+    text: str
+    link: str
+    recipients: int
+    to: tuple[str, ...]
+    oldest_seconds: float
+
+
+@dataclass(slots=True)
+class LaneStanding:
+    """Everything known of one lane."""
+
+    lane: str
+    provider: str
+    mode: str
+    state: str = "starting"
+    epoch: int = 0
+    blocked: dict[str, Trouble] = field(default_factory=dict)
+    streams: dict[str, tuple[str, Trouble]] = field(default_factory=dict)
+    partitions: tuple[TopicPartition, ...] = ()
+    gauges: facts.LaneGauges | None = None
+    gauges_at: float | None = None
+    progress_at: float = 0.0
+    crashes: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    pushes: deque[Push] = field(default_factory=lambda: deque(maxlen=PUSHES_KEPT))
+    told: deque[tuple[float, int]] = field(default_factory=deque)
+
+    @property
+    def owner(self) -> bool:
+        return self.state in OWNER_STATES
+
+    def told_within(self, now: float, seconds: float = RATE_SECONDS) -> int:
+        """Recipients told in the last seconds; forgets what is older."""
+        while self.told and self.told[0][0] < now - seconds:
+            self.told.popleft()
+        return sum(count for _, count in self.told)
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSheet:
+    """What the configuration says of a lane."""
+
+    lane: str
+    provider: str
+    mode: str
+
+
+class State:
+    """All lanes of the process. `monotonic` dates what stands still, `wall` what people read."""
+
+    def __init__(self, lanes: Sequence[LaneSheet], monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._wall = wall
+        self._started = monotonic()
+        self.draining = False
+        self.lanes = {
+            sheet.lane: LaneStanding(sheet.lane, sheet.provider, sheet.mode, progress_at=self._started)
+            for sheet in lanes
+        }
+
+    def see(self, fact: facts.Fact) -> None:
+        """Take note of a fact; one that is of no use here is passed over."""
+        lane = self.lanes.get(fact.lane)
+        note = TABLE.get(type(fact))
+        if lane is None or note is None:
+            return
+        note(lane, fact, self._monotonic())
+        if isinstance(fact, _PROGRESS):
+            lane.progress_at = self._monotonic()
+        if isinstance(fact, facts.Pushed):
+            lane.pushes.append(_push(fact, self._wall()))
+
+    # --- what is asked ------------------------------------------------------------------------------------------------
+
+    def unready(self) -> list[str]:
+        """Why this process is not ready, in words; empty when it is. A lane that is blocked is ready all the same:
+        nobody else would do better."""
+        if self.draining:
+            return ["the process is stopping"]
+        return [f"lane {lane.lane} is {lane.state}" for lane in self.lanes.values() if lane.state not in READY_STATES]
+
+    def stalled(self) -> list[str]:
+        """Why a restart would help, in words; empty when it would not. A provider or a broker in trouble is never a
+        reason."""
+        now = self._monotonic()
+        return [words for lane in self.lanes.values() if (words := _stall(lane, now))]
+
+    def report(self) -> dict[str, Any]:
+        """Everything, as plain data for `/api/state`."""
+        now = self._monotonic()
+        return {
+            "now": self._wall(),
+            "uptime_seconds": round(now - self._started, 1),
+            "draining": self.draining,
+            "ready": not self.unready(),
+            "lanes": {lane.lane: _lane_report(lane, now) for lane in self.lanes.values()},
+        }
+
+
+_PROGRESS = (
+    facts.RecordPlanned,
+    facts.CommandEnded,
+    facts.RequestSent,
+    facts.OffsetsSkipped,
+    facts.LaneMoved,
+    facts.LaneUnblocked,
+    facts.StreamHealed,
+    facts.PartitionsAssigned,
+)
+
+
+def _stall(lane: LaneStanding, now: float) -> str:
+    if lane.state != "working" or lane.blocked or lane.streams or lane.gauges is None:
+        return ""
+    if lane.gauges_at is not None and now - lane.gauges_at > SILENT_SECONDS:
+        return f"lane {lane.lane} has said nothing for {now - lane.gauges_at:.0f} s"
+    idle = lane.gauges.waiting == 0 and lane.gauges.in_flight == 0 and lane.gauges.in_doubt == 0
+    if lane.gauges.lag_records > 0 and idle and now - lane.progress_at > STALLED_SECONDS:
+        return f"lane {lane.lane} has lag and has made no progress for {now - lane.progress_at:.0f} s"
+    return ""
+
+
+def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
+    return {
+        "provider": lane.provider,
+        "mode": lane.mode,
+        "state": lane.state,
+        "owner": lane.owner,
+        "epoch": lane.epoch,
+        "blocked": [
+            {"reason": reason, "detail": trouble.detail, "seconds": round(now - trouble.since, 1)}
+            for reason, trouble in lane.blocked.items()
+        ],
+        "streams": [
+            {"stream": stream, "reason": reason, "detail": trouble.detail, "seconds": round(now - trouble.since, 1)}
+            for stream, (reason, trouble) in lane.streams.items()
+        ],
+        "assigned": [f"{each.topic}/{each.partition}" for each in lane.partitions],
+        **_gauges(lane.gauges),
+        "told_last_minute": lane.told_within(now),
+        "outcomes": dict(lane.outcomes),
+        "dead_letters": dict(lane.dead_letters),
+        "crashes": lane.crashes,
+        "pushes": [asdict(push) for push in reversed(lane.pushes)],
+    }
+
+
+def _gauges(gauges: facts.LaneGauges | None) -> dict[str, Any]:
+    """How the lane stands, without what is told elsewhere; empty until it has said so once."""
+    if gauges is None:
+        return {}
+    told = asdict(gauges)
+    return {name: value for name, value in told.items() if name not in ("lane", "state")}
+
+
+def _push(fact: facts.Pushed, wall: float) -> Push:
+    message = fact.message
+    return Push(
+        at=wall,
+        route=fact.route,
+        wording=fact.level,
+        title=clipped(message.title),
+        text=clipped(message.text),
+        link=clipped(message.link or ""),
+        recipients=len(fact.recipients),
+        to=tuple(masked(recipient) for recipient in fact.recipients[:RECIPIENTS_SHOWN]),
+        oldest_seconds=max(fact.ages_seconds, default=0.0),
+    )
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def _moved(lane: LaneStanding, fact: facts.LaneMoved, now: float) -> None:
+    lane.state = fact.state
+    lane.epoch = fact.epoch
+
+
+def _blocked(lane: LaneStanding, fact: facts.LaneBlocked, now: float) -> None:
+    lane.blocked[fact.reason] = Trouble(clipped(fact.detail), now)
+
+
+def _unblocked(lane: LaneStanding, fact: facts.LaneUnblocked, now: float) -> None:
+    lane.blocked.pop(fact.reason, None)
+
+
+def _troubled(lane: LaneStanding, fact: facts.StreamTroubled, now: float) -> None:
+    lane.streams[fact.stream] = (fact.reason, Trouble(clipped(fact.detail), now))
+
+
+def _healed(lane: LaneStanding, fact: facts.StreamHealed, now: float) -> None:
+    lane.streams.pop(fact.stream, None)
+
+
+def _claimed(lane: LaneStanding, fact: facts.ClaimMade, now: float) -> None:
+    lane.epoch = fact.epoch
+
+
+def _gauged(lane: LaneStanding, fact: facts.LaneGauges, now: float) -> None:
+    lane.gauges = fact
+    lane.gauges_at = now
+
+
+def _assigned(lane: LaneStanding, fact: facts.PartitionsAssigned, now: float) -> None:
+    lane.partitions = fact.partitions
+
+
+def _revoked(lane: LaneStanding, fact: facts.PartitionsRevoked, now: float) -> None:
+    lane.partitions = ()
+
+
+def _crashed(lane: LaneStanding, fact: facts.LaneCrashed, now: float) -> None:
+    lane.state = "crashed"
+    lane.crashes += 1
+
+
+def _ended(lane: LaneStanding, fact: facts.CommandEnded, now: float) -> None:
+    lane.outcomes[fact.outcome.value] += fact.count
+
+
+def _dead(lane: LaneStanding, fact: facts.DeadLettered, now: float) -> None:
+    lane.dead_letters[fact.reason] += 1
+
+
+def _told(lane: LaneStanding, fact: facts.Pushed, now: float) -> None:
+    lane.told.append((now, len(fact.recipients)))
+    lane.told_within(now)
+
+
+def _seen(lane: LaneStanding, fact: facts.Fact, now: float) -> None:
+    """Nothing to keep beyond the progress that it is."""
+
+
+TABLE: dict[type[facts.Fact], Callable[[LaneStanding, Any, float], None]] = {
+    facts.LaneMoved: _moved,
+    facts.LaneBlocked: _blocked,
+    facts.LaneUnblocked: _unblocked,
+    facts.StreamTroubled: _troubled,
+    facts.StreamHealed: _healed,
+    facts.ClaimMade: _claimed,
+    facts.LaneGauges: _gauged,
+    facts.PartitionsAssigned: _assigned,
+    facts.PartitionsRevoked: _revoked,
+    facts.LaneCrashed: _crashed,
+    facts.CommandEnded: _ended,
+    facts.DeadLettered: _dead,
+    facts.Pushed: _told,
+    facts.RecordPlanned: _seen,
+    facts.RequestSent: _seen,
+    facts.OffsetsSkipped: _seen,
+}
