@@ -68,6 +68,7 @@ def run(name: str, command: Sequence[str], *, quiet: bool = False) -> Done:
         stderr=subprocess.STDOUT if quiet else None,
         text=True,
         start_new_session=True,
+        env=os.environ | {"COVERAGE_FILE": str(REPORTS / "coverage")},
     )
     try:
         output, _ = process.communicate(timeout=STAGE_SECONDS)

@@ -48,6 +48,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for ring, reason in config.stash[SKIPPED].items():
         terminalreporter.write_line(f"skipped ring: {ring} ({reason})")

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from tests.tidy import floors, habits, purity, repository, sizes
+from tests.tidy import deadlines, floors, habits, purity, repository, sizes
 from tests.tidy.source import Source
 
 FileRule = Callable[[Source], Iterator[str]]
@@ -29,7 +29,7 @@ FILE_RULES: tuple[FileRule, ...] = (
     habits.orphan_tasks,
     habits.banned_calls,
     habits.prints,
-    habits.endless_waits,
+    deadlines.endless_waits,
     habits.catches_everything,
     habits.sleeping_tests,
     habits.doubles_of_our_own,
@@ -46,6 +46,15 @@ CORE, SINK, STREAM, ENGINE, TEST = (
 )
 WIDE = "try:\n    f()\nexcept Exception:\n    pass\n"
 LONG = "def f() -> None:\n" + "    g()\n" * 61
+
+HANDED_ON = """
+async def f(consumer):
+    async with asyncio.timeout(5):
+        await g(consumer)
+
+async def g(consumer):
+    await consumer.commit({})
+"""
 
 # Each breaks the rule before it.
 PLANTED: tuple[tuple[FileRule, str, str], ...] = (
@@ -86,8 +95,9 @@ PLANTED: tuple[tuple[FileRule, str, str], ...] = (
     (habits.banned_calls, CORE, "yaml.load(text, Loader=yaml.Loader)"),
     (habits.banned_calls, STREAM, "import pickle"),
     (habits.prints, ENGINE, "print('hello')"),
-    (habits.endless_waits, STREAM, "async def f(self):\n    await self._consumer.stop()"),
-    (habits.endless_waits, STREAM, "async def f(producer):\n    return await producer.send_and_wait('t', b'')"),
+    (deadlines.endless_waits, STREAM, "async def f(self):\n    await self._consumer.stop()"),
+    (deadlines.endless_waits, STREAM, "async def f(producer):\n    return await producer.send_and_wait('t', b'')"),
+    (deadlines.endless_waits, STREAM, HANDED_ON + "\nasync def h(consumer):\n    await g(consumer)"),
     (habits.catches_everything, ENGINE, WIDE),
     (habits.catches_everything, ENGINE, WIDE.replace("Exception", "(OSError, BaseException)")),
     (habits.catches_everything, ENGINE, WIDE.replace(" Exception", "")),
@@ -108,9 +118,9 @@ ALLOWED: tuple[tuple[FileRule, str, str], ...] = (
     (sizes.tests_are_sentences, TEST, 'def test_plan():\n    """It plans."""'),
     (habits.orphan_tasks, ENGINE, "async def f(group):\n    group.create_task(g())"),
     (habits.orphan_tasks, ENGINE, "async def f():\n    task = asyncio.create_task(g())\n    await task"),
-    (habits.endless_waits, STREAM, "async def f(c):\n    await asyncio.wait_for(c.consumer.stop(), 1)"),
+    (deadlines.endless_waits, STREAM, "async def f(c):\n    await asyncio.wait_for(c.consumer.stop(), 1)"),
     (
-        habits.endless_waits,
+        deadlines.endless_waits,
         STREAM,
         "async def f(c):\n    async with asyncio.timeout(1):\n        await c.consumer.stop()",
     ),

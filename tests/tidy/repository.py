@@ -39,7 +39,11 @@ def tracked() -> list[Path]:
         names = {ROOT / name for name in listed.stdout.split("\0") if name}
         return sorted(path for path in names if path.is_file())
     found = (path for path in ROOT.rglob("*") if path.is_file())
-    return sorted(path for path in found if not PARTS_PASSED_OVER & set(path.relative_to(ROOT).parts))
+    return sorted(path for path in found if not _made(path))
+
+
+def _made(path: Path) -> bool:
+    return bool(PARTS_PASSED_OVER & set(path.relative_to(ROOT).parts)) or path.name.startswith(".coverage")
 
 
 def machine_paths(path: str, text: str) -> Iterator[str]:
