@@ -18,7 +18,7 @@ class Backoff:
     longest_seconds: float
 
     def delay(self, n: int, dice: float) -> float:
-        """Seconds to wait after a failure that `n` others in a row preceded. `dice` in [0, 1) takes a fifth off at most."""
+        """Seconds to wait after a failure that `n` others preceded in a row; `dice` in [0, 1) cuts off up to a fifth."""
         grown = self.first_seconds * self.factor ** min(max(n, 0), _MOST_STEPS)
         return min(grown, self.longest_seconds) * (1 - _JITTER * dice)
 
