@@ -143,7 +143,6 @@ class JournalReadBack(LaneFact):
     """The journal was read back over the lane's memory."""
 
     records: int
-    commands: int
     seconds: float
     in_doubt: int
 

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
 
 from consumer.core.facts import OffsetsSkipped
-from consumer.core.model import Record, TopicPartition, Trouble
+from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Seat, Span
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.letters import letter_headers
@@ -147,6 +147,15 @@ class MemorySource:
             return Trouble("other", "not in the group")
         return self._group.commit(self._member, offsets)
 
+    async def fetch(self, position: Position) -> Record | Trouble:
+        if not await self._reached():
+            return UNREACHABLE
+        log = self._broker.log(position.topic_partition)
+        found = log.after(position.offset, 1) if log is not None else ()
+        if found and found[0].position == position:
+            return found[0]
+        return Trouble("offset_out_of_range", "the record is gone", position.topic_partition)
+
     async def _reached(self) -> bool:
         await asyncio.sleep(0)
         return await self._wire.bell.wait_until(lambda: self._wire.up, COMMIT_SECONDS)
@@ -165,6 +174,8 @@ class MemorySource:
             await self._let_go(seat)
             if await self._arrived(member, generation):
                 self._owned = member.assignment
+                if not self._owned:
+                    self._claim = 0  # who got nothing has lost its claim
                 await seat.assigned(self._owned)
                 self._broker.bell.ring()
             await self._changed(member, generation)

@@ -1,0 +1,208 @@
+"""From the verdicts of a request to its landing: who ended how, who waits again, who needs a letter."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, assert_never
+
+from consumer.core.memory import Memory, OpenAttempt
+from consumer.core.model import (
+    Batch,
+    Blocked,
+    Command,
+    Deferred,
+    Delivered,
+    OnUnsure,
+    Outcome,
+    Parcel,
+    Refused,
+    Unsure,
+    Verdict,
+    Verdicts,
+)
+from schemas.journal import Attempt, AttemptParcel, Columns, Landing, OutcomeName, SentMessage, VerdictName
+
+# A record of 1000 commands is about 250 KB; brokers take 1 MiB unless told otherwise.
+COMMANDS_PER_PART = 2500
+
+# A second doubt about one command ends it: nobody is told three times.
+DOUBTS_PER_COMMAND = 1
+
+
+class Landed(NamedTuple):
+    """What came of one attempt. `outcomes` in the batch's order, None for those that wait again; `letters` are the
+    commands that a person must look at, written before the record; `halve` when the batch goes out again in halves."""
+
+    record: Landing
+    outcomes: tuple[Outcome | None, ...]
+    letters: tuple[tuple[Command, Refused], ...] = ()
+    halve: bool = False
+
+
+def attempt_records(batch: Batch, positions: dict[bytes, list[tuple[str, int, int]]]) -> list[Attempt]:
+    """The attempt's record, in parts when it carries more than `COMMANDS_PER_PART` commands."""
+    pieces = [
+        Parcel(parcel.message, parcel.level, parcel.commands[start : start + COMMANDS_PER_PART])
+        for parcel in batch.parcels
+        for start in range(0, len(parcel.commands), COMMANDS_PER_PART)
+    ]
+    groups: list[list[Parcel]] = [[]]
+    room = COMMANDS_PER_PART
+    for piece in pieces:
+        if len(piece.commands) > room:
+            groups.append([])
+            room = COMMANDS_PER_PART
+        groups[-1].append(piece)
+        room -= len(piece.commands)
+    return [
+        Attempt(
+            id=batch.id,
+            epoch=batch.epoch,
+            parcels=[_attempt_parcel(piece, positions) for piece in group],
+            on_unsure=batch.on_unsure.value,
+            part=number,
+            parts=len(groups),
+        )
+        for number, group in enumerate(groups, 1)
+    ]
+
+
+def _attempt_parcel(parcel: Parcel, positions: dict[bytes, list[tuple[str, int, int]]]) -> AttemptParcel:
+    commands = parcel.commands
+    # The values are ours and typed already; validating a thousand rows again would cost more than writing them.
+    return AttemptParcel.model_construct(
+        message=SentMessage.model_construct(**parcel.message._asdict()),
+        wording=parcel.level,
+        commands=Columns.model_construct(
+            ids=[command.id.hex() for command in commands],
+            digests=[command.digest.hex() for command in commands],
+            routes=[command.terms.route for command in commands],
+            recipients=[command.recipient for command in commands],
+            threads=[None if command.thread is None else f"{command.thread:016x}" for command in commands],
+            ranks=[command.rank for command in commands],
+            arrived=[command.arrived for command in commands],
+            deadlines=[command.deadline for command in commands],
+            positions=[positions.get(command.id, []) for command in commands],
+        ),
+    )
+
+
+def withdrawn(batch: Batch, reason: str) -> Landed:
+    """The request was never made: everybody waits again."""
+    record = Landing(attempt=batch.id, epoch=batch.epoch, verdict="withdrawn", reason=reason)
+    return Landed(record, (None,) * len(batch.commands))
+
+
+def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
+    """The landing of a request that was made (or could not be: Deferred with `left` False).
+
+    `verdicts` is one for all commands or one for each in the batch's order; anything else is a bug of the sink.
+    """
+    commands = batch.commands
+    each = verdicts * len(commands) if len(verdicts) == 1 else verdicts
+    if len(each) != len(commands):
+        raise ValueError(f"{len(verdicts)} verdicts for {len(commands)} commands")
+    if len(verdicts) == 1 and len(commands) > 1 and isinstance(verdicts[0], Refused) and verdicts[0].letter:
+        return _halved(batch, verdicts[0])
+    ends = [_end(command, verdict, batch.on_unsure, memory) for command, verdict in zip(commands, each, strict=True)]
+    outcomes = tuple(end.outcome for end in ends)
+    alike = len(set(outcomes)) == 1
+    record = Landing(
+        attempt=batch.id,
+        epoch=batch.epoch,
+        verdict=_verdict_name(each),
+        reason=_reason(each),
+        outcome=_name(outcomes[0]) if alike else None,
+        outcomes=None if alike else [_name(outcome) for outcome in outcomes],
+        doubtful=[c.id.hex() for c, end in zip(commands, ends, strict=True) if end.doubtful],
+        tried=any(isinstance(verdict, Deferred) and verdict.at_most is not None for verdict in each),
+    )
+    letters = tuple((c, end.letter) for c, end in zip(commands, ends, strict=True) if end.letter is not None)
+    return Landed(record, outcomes, letters)
+
+
+def _halved(batch: Batch, verdict: Refused) -> Landed:
+    record = Landing(attempt=batch.id, epoch=batch.epoch, verdict="refused", reason=verdict.reason)
+    return Landed(record, (None,) * len(batch.commands), halve=True)
+
+
+class _End(NamedTuple):
+    outcome: Outcome | None
+    letter: Refused | None = None
+    doubtful: bool = False
+
+
+def _end(command: Command, verdict: Verdict, on_unsure: OnUnsure, memory: Memory) -> _End:
+    match verdict:
+        case Delivered():
+            return _End(Outcome.DELIVERED)
+        case Refused():
+            return _End(Outcome.REFUSED, verdict if verdict.letter else None)
+        case Unsure():
+            return _doubt(command, on_unsure, memory)
+        case Deferred(at_most=int(at_most), reason=reason) if memory.tries(command.id) + 1 >= at_most:
+            return _End(Outcome.REFUSED, Refused(reason, f"answered so {at_most} times"))
+        case Deferred() | Blocked():
+            return _End(None)
+    assert_never(verdict)
+
+
+def _doubt(command: Command, on_unsure: OnUnsure, memory: Memory) -> _End:
+    if on_unsure is OnUnsure.STOP or _doubts(command.id, memory) >= DOUBTS_PER_COMMAND:
+        return _End(Outcome.UNKNOWN)
+    return _End(None, doubtful=True)
+
+
+def _doubts(command_id: bytes, memory: Memory) -> int:
+    doubtful = memory.doubtful(command_id)
+    return 0 if doubtful is None else doubtful.count
+
+
+def lost(attempt: OpenAttempt, epoch: int, memory: Memory) -> Landing:
+    """The landing that a new owner writes for an attempt of a dead one, when no late landing came."""
+    ids = [command.id for command in attempt.commands if memory.ended(command.id) is None]
+    repeat = {
+        command_id
+        for command_id in ids
+        if attempt.on_unsure is OnUnsure.REPEAT and _doubts(command_id, memory) < DOUBTS_PER_COMMAND
+    }
+    outcomes: list[OutcomeName | None] = [None if command.id in repeat else "unknown" for command in attempt.commands]
+    return Landing(
+        attempt=attempt.id,
+        epoch=epoch,
+        verdict="unsure",
+        reason="owner_lost",
+        outcome="unknown" if not repeat else None,
+        outcomes=outcomes if repeat else None,
+        doubtful=[command_id.hex() for command_id in ids if command_id in repeat],
+    )
+
+
+def unknown_routes(attempt: OpenAttempt, record: Landing) -> Counter[str]:
+    """How many commands of each route a `lost` landing ends as unknown."""
+    outcomes: Iterable[OutcomeName | None] = record.outcomes or [record.outcome] * len(attempt.commands)
+    pairs = zip(attempt.commands, outcomes, strict=True)
+    return Counter(command.route for command, outcome in pairs if outcome is not None)
+
+
+def _name(outcome: Outcome | None) -> OutcomeName | None:
+    return None if outcome is None else outcome.value
+
+
+_NAMES: dict[type[Verdict], VerdictName] = {
+    Delivered: "delivered",
+    Deferred: "deferred",
+    Unsure: "unsure",
+    Refused: "refused",
+    Blocked: "blocked",
+}
+
+
+def _verdict_name(verdicts: Verdicts) -> VerdictName:
+    names = {_NAMES[type(verdict)] for verdict in verdicts}
+    return names.pop() if len(names) == 1 else "mixed"
+
+
+def _reason(verdicts: Verdicts) -> str:
+    """The most frequent reason among those that have one."""
+    reasons = Counter(verdict.reason for verdict in verdicts if not isinstance(verdict, Delivered))
+    return reasons.most_common(1)[0][0] if reasons else ""

@@ -1,0 +1,30 @@
+"""Broker time: what the broker's clock said at the lane's claim, counted on by the monotonic clock."""
+
+import asyncio
+import math
+
+
+class BrokerClock:
+    """No host's wall clock takes part in any decision of a lane, so a stepped or skewed one harms nobody."""
+
+    def __init__(self) -> None:
+        self._offset: float | None = None
+
+    def anchor(self, broker_timestamp: float, monotonic: float) -> None:
+        """The broker's time was `broker_timestamp` when the loop's clock said `monotonic`; both in seconds."""
+        self._offset = broker_timestamp - monotonic
+
+    def now(self) -> float:
+        """Seconds since 1970; the lane must have been anchored."""
+        if self._offset is None:
+            raise RuntimeError("the lane's clock is read before its first claim")
+        return asyncio.get_running_loop().time() + self._offset
+
+    async def sleep_until(self, moment: float, wake: asyncio.Event) -> None:
+        """Return at `moment`, or when `wake` is set; forever is allowed."""
+        seconds = moment - self.now()
+        try:
+            async with asyncio.timeout(None if math.isinf(seconds) else max(seconds, 0.0)):
+                await wake.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,395 @@
+"""A lane: one quota of one provider account, owned by one process at a time, with the others standing by."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+
+from consumer.core.desk import Desk
+from consumer.core.facts import (
+    ClaimMade,
+    CommandsReleased,
+    JournalReadBack,
+    LaneGauges,
+    LaneMoved,
+    OffsetsSkipped,
+    PartitionsAssigned,
+    PartitionsRevoked,
+)
+from consumer.core.ledger import Ledger
+from consumer.core.memory import Memory
+from consumer.core.model import TopicPartition, Trouble
+from consumer.core.outbox import Outbox
+from consumer.core.ports import Extent
+from consumer.engine.board import Board
+from consumer.engine.clock import BrokerClock
+from consumer.engine.flight import Office
+from consumer.engine.follower import Follower
+from consumer.engine.gate import Gate, Pace
+from consumer.engine.recovery import NoStart, StartRule, Starts, starts
+from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.engine.tenure import Tenure
+from consumer.engine.view import LaneView
+from schemas.journal import Claim
+
+PAUSE_SECONDS = 1.0
+RECLAIM_PAUSE_SECONDS = 3.0
+GAUGE_SECONDS = 1.0
+LAG_EVERY = 5
+REVOKE_SECONDS = 4.0
+LANDING_SECONDS = 2.0
+
+
+@dataclass(slots=True)
+class Assignment:
+    """What the group has given this member; each change has a number, so that a slow task can tell that it is late."""
+
+    generation: int = 0
+    partitions: frozenset[TopicPartition] = field(default_factory=frozenset)
+
+
+class Lane:
+    """Run it once: `await lane.run()` returns after `stop()`. Everything that it must remember is in the journal, so a
+    lane that is made anew goes on where this one ended, however it ended."""
+
+    def __init__(self, settings: LaneSettings, parts: LaneParts) -> None:
+        self._settings = settings
+        self._parts = parts
+        self._memory = Memory(settings.memory_seconds)
+        self._follower = Follower(parts.journal, self._memory, lambda: parts.wall() - settings.memory_seconds)
+        self._clock = BrokerClock()
+        self._assignment = Assignment()
+        self._tenure: Tenure | None = None
+        self._state = "starting"
+        self._stopping = False
+        self._changed = asyncio.Event()
+        self._lag: tuple[int, float] | None = None
+        self._aloft: set[asyncio.Task[None]] = set()
+
+    # --- from outside -------------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        return self._settings.id
+
+    def stop(self) -> None:
+        """Take nothing new; `run` returns when what is in flight has landed, or the drain's budget is spent."""
+        self._stopping = True
+        self._stir()
+
+    async def run(self) -> None:
+        """Work until stopped. Raises only for bugs."""
+        loop = asyncio.get_running_loop()
+        self._board = Board(self.id, self._parts.emit, loop.time)
+        self._office = Office(
+            self.id, self._parts, self._memory, self._follower, self._clock, self._board,
+            lambda: self._stopping, loop.create_future(),
+        )  # fmt: skip
+        self._follower.listen(self._on_journal)
+        await self._parts.journal.start()
+        await self._parts.dead_letters.start()
+        self._move("standby")
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            background = [tasks.create_task(self._follower.run()), tasks.create_task(self._watch())]
+            await self._parts.source.start(self)
+            while not self._stopping:
+                await self._hold_office()
+            await self._leave()
+            for task in background:
+                task.cancel()
+        await self._parts.sink.close()
+        await self._parts.dead_letters.stop()
+        await self._parts.journal.stop()
+        self._move("stopped")
+
+    # --- the seat in the consumer group -------------------------------------------------------------------------------
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """The group gave this member all partitions, or none: then it stands by."""
+        self._assignment = Assignment(self._assignment.generation + 1, partitions)
+        self._parts.emit(PartitionsAssigned(self.id, tuple(sorted(partitions))))
+        self._stir()
+
+    async def revoked(self) -> None:
+        """Stop taking, commit, let go; flights land, whoever owns the lane by then."""
+        self._assignment = Assignment(self._assignment.generation + 1)
+        self._parts.emit(PartitionsRevoked(self.id))
+        self._stir()
+        if self._tenure is not None:
+            await self._settle_up(self._tenure, REVOKE_SECONDS)
+
+    # --- ownership ----------------------------------------------------------------------------------------------------
+
+    async def _hold_office(self) -> None:
+        """Stand by until assigned, then claim, recover and work until that assignment is over."""
+        await self._until(lambda: self._stopping or bool(self._assignment.partitions))
+        generation = self._assignment.generation
+        if self._stopping or not await self._claim(generation):
+            return
+        tenure = self._tenure
+        if tenure is None or not await self._begin(tenure, generation):
+            return
+        self._move("working")
+        await self._work(tenure, generation)
+        if not self._stopping:
+            self._move("standby")
+        if self._current(generation):
+            # Deposed although the group still names us: let the other learn that it is not the owner, then claim anew.
+            await self._pause(RECLAIM_PAUSE_SECONDS)
+
+    def _current(self, generation: int) -> bool:
+        return not self._stopping and self._assignment.generation == generation
+
+    async def _claim(self, generation: int) -> bool:
+        """Append claims until one is valid or the assignment is over; take up or go on with the tenure."""
+        self._move("recovering")
+        began = asyncio.get_running_loop().time()
+        while self._current(generation):
+            mine_before = self._memory.epoch if self._tenure is not None else None
+            claim = Claim(epoch=self._memory.epoch + 1, member=self._settings.member)
+            appended = await self._parts.journal.append(claim)
+            anchored = asyncio.get_running_loop().time()
+            await self._follower.reached(appended.offset)
+            ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member
+            self._parts.emit(ClaimMade(self.id, claim.epoch, ours))
+            if ours and self._current(generation):
+                self._parts.source.claim(claim.epoch)
+                await self._accede(claim.epoch, mine_before, appended.timestamp, anchored)
+                self._tell_read_back(began)
+                return True
+            if self._memory.claim_offset > appended.offset:
+                # Somebody claims beside us: let the group say who is right before the next try.
+                await self._pause(RECLAIM_PAUSE_SECONDS)
+        return False
+
+    async def _accede(self, epoch: int, mine_before: int | None, timestamp: float, anchored: float) -> None:
+        tenure = self._tenure
+        if tenure is not None and mine_before == tenure.epoch == epoch - 1:
+            tenure.renew(epoch)
+            return
+        self._release()
+        self._clock.anchor(timestamp, anchored)
+        self._tenure = Tenure(self._office, self._settings, self._new_desk(), await self._new_gate(), epoch)
+
+    def _new_desk(self) -> Desk:
+        outbox = Outbox(self._settings.bounds, self._settings.policy)
+        desk = Desk(outbox, Ledger(), self._memory)
+        desk.doubt(self._memory.open_attempts.values())
+        return desk
+
+    async def _new_gate(self) -> Gate:
+        timeout = self._parts.sink.timeout_seconds
+        pace = Pace(self._settings.quota, timeout, self._settings.lost_for_seconds)
+        gate = Gate(pace, self._clock, self._parts.dice)
+        span = await self._follower.started()
+        if not span.empty:
+            # What retention or a stranger's bytes hide may be a request: keep one silent period.
+            cut = span.cut or self._memory.unreadable > 0
+            await gate.restore(list(self._memory.past(-1.0)), cut)
+        return gate
+
+    def _tell_read_back(self, began: float) -> None:
+        follower, seconds = self._follower, asyncio.get_running_loop().time() - began
+        in_doubt = sum(len(attempt.commands) for attempt in self._memory.open_attempts.values())
+        self._parts.emit(JournalReadBack(self.id, follower.records, seconds, in_doubt))
+
+    async def _begin(self, tenure: Tenure, generation: int) -> bool:
+        """Seek every partition; False when the assignment is over first."""
+        while self._current(generation):
+            began = await self._starting_offsets(tenure)
+            if isinstance(began, Starts):
+                self._board.clear("start")
+                tenure.partitions = self._assignment.partitions
+                tenure.expected.update(began.offsets)
+                self._parts.source.seek(began.offsets)
+                for partition, count in began.gone.items():
+                    self._parts.emit(OffsetsSkipped(self.id, *partition, count))
+                return True
+            self._board.block("start", began.reason, began.detail)
+            await self._pause(PAUSE_SECONDS)
+        return False
+
+    async def _starting_offsets(self, tenure: Tenure) -> Starts | NoStart | Trouble:
+        partitions = self._assignment.partitions
+        # Where nobody else has claimed meanwhile, this desk goes on after what it has read already.
+        going_on = {tp: offset for tp, offset in tenure.expected.items() if tp in partitions}
+        if partitions == going_on.keys():
+            return Starts(going_on, {}, {})
+        committed = await self._parts.source.committed()
+        if isinstance(committed, Trouble):
+            return committed
+        extents = await self._parts.source.extents()
+        if isinstance(extents, Trouble):
+            return extents
+        if not partitions <= committed.keys() & extents.keys():
+            return NoStart("other", "the assignment changed while it was looked at")
+        rule = StartRule(self._settings.start_at, self._settings.lost_offsets, not self._follower.worked)
+        known = {tp: going_on.get(tp, committed[tp]) for tp in partitions}
+        found = starts(known, extents, rule)
+        if isinstance(found, Starts) and found.fresh and (trouble := await self._parts.source.commit(found.fresh)):
+            return trouble
+        return found
+
+    # --- working ------------------------------------------------------------------------------------------------------
+
+    async def _work(self, tenure: Tenure, generation: int) -> None:
+        claimed_at = self._clock.now()
+        async with asyncio.TaskGroup() as loops:
+            running = [
+                loops.create_task(tenure.consume()),
+                loops.create_task(tenure.bury()),
+                loops.create_task(tenure.dispatch(self._launch)),
+                loops.create_task(tenure.tend()),
+                loops.create_task(tenure.settle_doubts(claimed_at)),
+                loops.create_task(tenure.commit()),
+            ]
+            await self._until(lambda: not self._current(generation) or self._tenure is not tenure)
+            for task in running:
+                task.cancel()
+
+    def _on_journal(self) -> None:
+        tenure = self._tenure
+        if tenure is None:
+            return
+        if self._memory.epoch > tenure.epoch and self._memory.owner != self._settings.member:
+            self._parts.source.claim(None)
+            self._release()
+        else:
+            tenure.notice()
+
+    def _release(self) -> None:
+        """Another member's claim stands in the journal: what waits here is planned again there."""
+        if self._tenure is not None:
+            self._parts.emit(CommandsReleased(self.id, self._tenure.desk.release()))
+            self._tenure = None
+            self._stir()
+
+    def _launch(self, flight: Coroutine[None, None, None]) -> None:
+        """Flights belong to the lane, not to a tenure: they land whoever owns it by then."""
+        task = self._tasks.create_task(flight)
+        self._aloft.add(task)
+        task.add_done_callback(self._aloft.discard)
+
+    async def _settle_up(self, tenure: Tenure, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await tenure.settle_up()
+        except TimeoutError:
+            # The offsets stay where they are: the records are planned again, and what has ended settles at once.
+            return
+
+    async def _leave(self) -> None:
+        """Flights finish within the budget, then count as unsure; commit; leave the group."""
+        self._move("draining")
+        await self._landed(self._settings.drain_seconds)
+        self._office.cutoff.cancel()
+        await self._landed(LANDING_SECONDS)
+        for flight in self._aloft:
+            # The journal takes nothing: these stay in doubt, which the next owner settles.
+            flight.cancel()
+        if self._tenure is not None:
+            await self._settle_up(self._tenure, LANDING_SECONDS)
+        await self._parts.source.stop()
+
+    async def _landed(self, seconds: float) -> None:
+        if self._aloft:
+            await asyncio.wait(self._aloft, timeout=seconds)
+
+    # --- how it stands ------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        """Once a second: trouble of the streams onto the board, and the gauges."""
+        tick = 0
+        while True:
+            for stream, trouble in (
+                ("journal", self._parts.journal.trouble),
+                ("dead_letters", self._parts.dead_letters.trouble),
+            ):
+                if trouble is None:
+                    self._board.clear(stream)
+                else:
+                    self._board.block(stream, stream, f"{trouble.reason} {trouble.detail}".strip())
+            if tick % LAG_EVERY == 0 and self._state == "working":
+                await self._measure_lag()
+            tick += 1
+            self._parts.emit(self._gauges(self.view()))
+            await asyncio.sleep(GAUGE_SECONDS)
+
+    async def _measure_lag(self) -> None:
+        extents = await self._parts.source.extents()
+        tenure = self._tenure
+        if isinstance(extents, Trouble) or tenure is None:
+            return
+        behind = {tp: _behind(tenure, tp, extent) for tp, extent in extents.items()}
+        now = self._clock.now()
+        ages = [now - tenure.last_timestamps.get(tp, now) for tp, records in behind.items() if records > 0]
+        self._lag = sum(behind.values()), max(ages, default=0.0)
+
+    def view(self) -> LaneView:
+        """The lane as it stands at this moment."""
+        tenure = self._tenure
+        view = LaneView(
+            id=self.id,
+            provider=self._parts.sink.provider,
+            member=self._settings.member,
+            state=self._state,
+            epoch=self._memory.epoch,
+            owner=self._memory.owner,
+            partitions=tuple(sorted(self._assignment.partitions)),
+            blockages=self._board.blockages if self._state != "starting" else (),
+            quota_requests=self._settings.quota.requests if self._settings.quota else 0,
+            lag_records=self._lag[0] if self._lag else None,
+            lag_seconds=self._lag[1] if self._lag else None,
+        )
+        return view if tenure is None else tenure.show(view)
+
+    def _gauges(self, view: LaneView) -> LaneGauges:
+        return LaneGauges(
+            lane=view.id,
+            state=view.state,
+            waiting=view.waiting,
+            waiting_bytes=view.waiting_bytes,
+            groups=view.groups,
+            in_flight=view.in_flight,
+            in_doubt=view.in_doubt,
+            joined=view.joined,
+            oldest_waiting_seconds=view.oldest_waiting_seconds,
+            seconds_to_clear=view.seconds_to_clear,
+            quota_used=view.quota_used,
+            quota_requests=view.quota_requests,
+            gap_seconds=view.gap_seconds,
+            holds=view.holds,
+            drift=view.drift,
+            lag_records=view.lag_records or 0,
+            lag_seconds=view.lag_seconds or 0.0,
+        )
+
+    # --- small things -------------------------------------------------------------------------------------------------
+
+    def _move(self, state: str) -> None:
+        if state != self._state:
+            self._state = state
+            self._parts.emit(LaneMoved(self.id, state, self._memory.epoch))
+
+    def _stir(self) -> None:
+        self._changed.set()
+        if self._tenure is not None:
+            self._tenure.wake()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than until something changes."""
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def _behind(tenure: Tenure, partition: TopicPartition, extent: Extent) -> int:
+    return max(0, extent.end - tenure.expected.get(partition, extent.end))

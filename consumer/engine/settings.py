@@ -1,0 +1,48 @@
+"""What a lane is given: its settings, and the parts that connect it to the world."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from consumer.core.model import Bounds, Quota
+from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source
+from consumer.core.turn import Policy, slack_with_ladder
+
+StartAt = Literal["latest", "earliest"]
+LostOffsets = Literal["refuse", "latest", "earliest"]
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """`member` names one process's life. Where the group's offsets are lost although the journal shows that the lane
+    has worked, `lost_offsets` says what to do; refusing is the default, because either guess may tell a city twice or
+    not at all."""
+
+    id: str
+    member: str
+    quota: Quota | None
+    in_flight: int = 2
+    bounds: Bounds = field(default_factory=Bounds)
+    memory_seconds: float = 8 * 86_400.0
+    lost_for_seconds: float = 60.0
+    start_at: StartAt = "latest"
+    lost_offsets: LostOffsets = "refuse"
+    drain_seconds: float = 20.0
+    policy: Policy = slack_with_ladder
+
+
+@dataclass(frozen=True, slots=True)
+class LaneParts:
+    """The lane's doors to the world. `wall` is the host's clock, used only to say how far to read the journal back;
+    `dice` gives jitter."""
+
+    source: Source
+    journal: Journal
+    dead_letters: DeadLetters
+    sink: Sink
+    planner: Planner
+    emit: Emit
+    wall: Callable[[], float] = time.time
+    dice: Callable[[], float] = random.random

@@ -1,0 +1,356 @@
+"""One tenure: what an owner does between its claim and the loss of the lane."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+from consumer.core.desk import Desk
+from consumer.core.facts import (
+    CommandEnded,
+    CommitFailed,
+    DeadLettered,
+    GateOpened,
+    OffsetsCommitted,
+    RecordPlanned,
+    RecordRepeated,
+)
+from consumer.core.landing import lost, unknown_routes
+from consumer.core.model import (
+    Batch,
+    Blocked,
+    Ended,
+    Ignored,
+    Outcome,
+    Plan,
+    Planned,
+    Record,
+    Rejected,
+    Rejection,
+    TopicPartition,
+    Trouble,
+)
+from consumer.core.ports import DeadLetter
+from consumer.engine.flight import Flight, Office, report_ends
+from consumer.engine.gate import Gate
+from consumer.engine.settings import LaneSettings
+from consumer.engine.view import LaneView
+from schemas.journal import Outcomes
+
+POLL_SECONDS = 0.5
+SLICE_SECONDS = 0.010
+TEND_SECONDS = 1.0
+COMMIT_SECONDS = 1.0
+TROUBLE_PAUSE_SECONDS = 1.0
+LETTERS_AT_ONCE = 50
+LETTERS_PER_PARTITION = 200
+IDS_PER_RECORD = 5000
+
+
+Launch = Callable[[Coroutine[None, None, None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A rejection on its way to the dead letters; its record stays open until it is there."""
+
+    record: Record
+    rejection: Rejection
+
+
+class Tenure:
+    """The working loops of an owner. They may be cancelled and begun again, as long as no other claim lies between:
+    everything that must live on is in the desk, the gate and `expected`."""
+
+    def __init__(self, office: Office, settings: LaneSettings, desk: Desk, gate: Gate, epoch: int) -> None:
+        self.desk = desk
+        self.gate = gate
+        self.epoch = epoch
+        self.expected: dict[TopicPartition, int] = {}
+        self.partitions: frozenset[TopicPartition] = frozenset()
+        self.last_timestamps: dict[TopicPartition, float] = {}
+        self._office = office
+        self._settings = settings
+        self._letters: deque[Letter] = deque()
+        self._wake = asyncio.Event()
+        self._letters_wake = asyncio.Event()
+        self._commit_lock = asyncio.Lock()
+        self._number = 0
+        self.flying = 0
+
+    def renew(self, epoch: int) -> None:
+        """The same owner goes on under a newer claim of its own."""
+        self.epoch = epoch
+        self._number = 0
+
+    def wake(self) -> None:
+        """Something changed that may let a request go out."""
+        self._wake.set()
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            self._wake.clear()
+            await self._wake.wait()
+
+    # --- records in ---------------------------------------------------------------------------------------------------
+
+    async def consume(self) -> None:
+        """Poll, plan and admit for ever."""
+        board, source = self._office.board, self._office.parts.source
+        while True:
+            polled = await source.poll(self._held(), POLL_SECONDS)
+            if isinstance(polled, Trouble):
+                board.block(_cause(polled), polled.reason, polled.detail)
+                await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+                continue
+            board.clear("source")
+            if polled:
+                board.clear(f"source {polled[0].position.topic_partition}")
+                await self._take_in(polled)
+
+    def _held(self) -> frozenset[TopicPartition]:
+        """Partitions to leave out of the poll: their topic's part of the backlog is full, their span or their letters
+        have grown too far."""
+        letters = self._letters_by_partition()
+        outbox, ledger = self.desk.outbox, self.desk.ledger
+        full = {tp.topic for tp in self.partitions if not outbox.has_room(tp.topic)}
+        return frozenset(
+            tp
+            for tp in self.partitions
+            if tp.topic in full
+            or letters.get(tp, 0) >= LETTERS_PER_PARTITION
+            or ledger.span(tp) >= self._settings.bounds.span
+        )
+
+    def _letters_by_partition(self) -> dict[TopicPartition, int]:
+        counts: dict[TopicPartition, int] = {}
+        for letter in self._letters:
+            partition = letter.record.position.topic_partition
+            counts[partition] = counts.get(partition, 0) + 1
+        return counts
+
+    async def _take_in(self, records: Iterable[Record]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        for record in records:
+            self._admit(record)
+            if loop.time() - began > SLICE_SECONDS:
+                self.wake()
+                await asyncio.sleep(0)
+                began = loop.time()
+        self.wake()
+
+    def _admit(self, record: Record) -> None:
+        plan = self._office.parts.planner.plan(record)
+        admitted = self.desk.admit(record, plan)
+        partition = record.position.topic_partition
+        self.expected[partition] = record.position.offset + 1
+        self.last_timestamps[partition] = record.timestamp
+        self._tell_plan(record, plan)
+        report_ends(self._office, admitted.ended)
+        for route, state in admitted.repeated:
+            self._office.parts.emit(RecordRepeated(self._office.lane, route, state))
+        for rejection in admitted.rejections:
+            self._letters.append(Letter(record, rejection))
+            self._letters_wake.set()
+
+    def _tell_plan(self, record: Record, plan: Plan) -> None:
+        age = self._office.clock.now() - record.timestamp
+        lane, topic, emit = self._office.lane, record.position.topic, self._office.parts.emit
+        match plan:
+            case Planned():
+                count = len(plan.commands) + len(plan.ended)
+                emit(RecordPlanned(lane, topic, plan.event_type, "planned", "", count, age))
+            case Ignored(reason, event_type):
+                emit(RecordPlanned(lane, topic, event_type, "ignored", reason, 0, age))
+            case Rejected(rejection):
+                emit(RecordPlanned(lane, topic, "", "rejected", rejection.reason, 0, age))
+
+    async def bury(self) -> None:
+        """Write the letters; only then is their record's part settled."""
+        while True:
+            while not self._letters:
+                self._letters_wake.clear()
+                await self._letters_wake.wait()
+            letters = [self._letters[i] for i in range(min(len(self._letters), LETTERS_AT_ONCE))]
+            append = self._office.parts.dead_letters.append
+            await asyncio.gather(*(append(DeadLetter(self._office.lane, x.record, x.rejection)) for x in letters))
+            for letter in letters:
+                self._letters.popleft()
+                self.desk.ledger.settle(letter.record.position)
+                rejection = letter.rejection
+                route = rejection.route or ""
+                self._office.parts.emit(DeadLettered(self._office.lane, rejection.reason, route, rejection.detail))
+
+    # --- requests out -------------------------------------------------------------------------------------------------
+
+    async def dispatch(self, launch: Launch) -> None:
+        """Something is due, a slot is free, the credential is fresh, the gate grants: only now is a batch bound."""
+        while True:
+            await self._until(lambda: self.desk.due and self._slot_free())
+            # Patience first: a key that was mended while the lane was blocked is read after it, not before.
+            await self.gate.patience()
+            unfit = await self._office.parts.sink.ready()
+            if unfit is not None:
+                self.gate.refuse(unfit)
+                if isinstance(unfit, Blocked):
+                    self._office.board.block("provider", unfit.reason, unfit.detail)
+                continue
+            grant = await self.gate.grant()
+            batch = None if self._office.stopping() else self._bind()
+            if batch is None:
+                self.gate.give_back(grant)
+                continue
+            self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
+            self.flying += 1
+            launch(self._fly(Flight(self._office, self.desk, self.gate, batch, grant)))
+
+    def _slot_free(self) -> bool:
+        # While the provider fails one request at a time is enough to learn that it is back.
+        slots = 1 if self.gate.failing else self._settings.in_flight
+        return self.flying < slots and not self._office.stopping()
+
+    def _bind(self) -> Batch | None:
+        now = self._office.clock.now()
+        parcels = self.desk.take(now, self.gate.gap_seconds, self._office.parts.sink.capacity)
+        if not parcels:
+            return None
+        self._number += 1
+        return Batch(f"{self.epoch}.{self._number}", self.epoch, parcels)
+
+    async def _fly(self, flight: Flight) -> None:
+        try:
+            await flight.fly()
+        finally:
+            self.flying -= 1
+            self.wake()
+
+    # --- what time does -----------------------------------------------------------------------------------------------
+
+    async def tend(self) -> None:
+        """Expire what is stale, whatever the gate says, and forget what no longer matters."""
+        while True:
+            now = self._office.clock.now()
+            report_ends(self._office, self.desk.expire(now))
+            self._office.memory.forget(now)
+            self.wake()
+            soonest = self.desk.outbox.next_expiry()
+            await asyncio.sleep(TEND_SECONDS if soonest is None else min(max(soonest - now, 0.05), TEND_SECONDS))
+
+    async def settle_doubts(self, claimed_at: float) -> None:
+        """Wait one request timeout for late landings of the earlier owner; then write the missing ones."""
+        patience = claimed_at + self._office.parts.sink.timeout_seconds - self._office.clock.now()
+        await asyncio.sleep(max(patience, 0.0))
+        for attempt in self.desk.doubts:
+            if attempt.id in self._office.memory.open_attempts:
+                record = lost(attempt, self.epoch, self._office.memory)
+                await self._office.parts.journal.append(record)
+                for route, count in unknown_routes(attempt, record).items():
+                    self._office.parts.emit(
+                        CommandEnded(self._office.lane, route, Outcome.UNKNOWN, record.reason, count)
+                    )
+
+    def notice(self) -> None:
+        """The memory has moved: late landings may have settled a doubt."""
+        if self.desk.doubts:
+            report_ends(self._office, self.desk.resolve_doubts())
+        self.wake()
+
+    # --- durable first, settled second, committed third ---------------------------------------------------------------
+
+    async def commit(self) -> None:
+        """Each second: the ends that needed no request into the journal, then the offsets."""
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            await self.settle_up()
+
+    async def settle_up(self) -> None:
+        async with self._commit_lock:
+            # Both are read in one breath: every end that let an offset advance is among those written first.
+            offsets = self.desk.ledger.committable()
+            await self._write_ends()
+            if offsets and not self.desk.closed:
+                await self._commit(offsets)
+
+    async def _write_ends(self) -> None:
+        ends, self.desk.unwritten = self.desk.unwritten, []
+        try:
+            for record in outcome_records(ends, self.epoch):
+                await self._office.parts.journal.append(record)
+        except BaseException:
+            # Cancelled before the broker had it: the next settling writes it again, which does no harm.
+            self.desk.unwritten[:0] = ends
+            raise
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        clock = self._office.clock
+        began = clock.now()
+        trouble = await self._office.parts.source.commit(offsets)
+        if trouble is not None:
+            self._office.parts.emit(CommitFailed(self._office.lane, trouble.reason))
+            return
+        self.desk.ledger.mark_committed(offsets)
+        self._office.parts.emit(OffsetsCommitted(self._office.lane, len(offsets), clock.now() - began))
+
+    # --- how it stands ------------------------------------------------------------------------------------------------
+
+    def show(self, view: LaneView) -> LaneView:
+        """The lane's view with what this tenure holds."""
+        desk, outbox, now = self.desk, self.desk.outbox, self._office.clock.now()
+        gap, capacity = self.gate.gap_seconds, self._office.parts.sink.capacity
+        return replace(
+            view,
+            waiting=outbox.waiting,
+            waiting_bytes=outbox.waiting_bytes,
+            held=outbox.held,
+            groups=outbox.group_count,
+            in_flight=desk.bound,
+            in_doubt=desk.in_doubt,
+            requests_in_flight=self.flying,
+            joined=desk.joined,
+            oldest_waiting_seconds=0.0 if outbox.oldest is None else max(0.0, now - outbox.oldest),
+            seconds_to_clear=outbox.seconds_to_clear(gap, capacity),
+            quota_used=self.gate.used,
+            gap_seconds=gap,
+            holds=self._holds(view),
+            drift=desk.drift,
+        )
+
+    def _holds(self, view: LaneView) -> str:
+        """Why the next request does not go out at once, the gravest reason first."""
+        reasons = {
+            "blocked": bool(view.blockages),
+            "breaker": self.gate.held,
+            "no_data": not self.desk.due,
+            "in_flight": not self._slot_free(),
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "quota")
+
+
+def outcome_records(ends: list[Ended], epoch: int) -> list[Outcomes]:
+    """Ends in columns, one record for each outcome and reason, at most `IDS_PER_RECORD` commands a record."""
+
+    def kind(end: Ended) -> tuple[str, str]:
+        return end.outcome.value, end.reason
+
+    records = []
+    for (_, reason), group in groupby(sorted(ends, key=kind), key=kind):
+        alike = list(group)
+        for start in range(0, len(alike), IDS_PER_RECORD):
+            part = alike[start : start + IDS_PER_RECORD]
+            records.append(
+                Outcomes(
+                    epoch=epoch,
+                    outcome=part[0].outcome.value,
+                    reason=reason,
+                    ids=[end.command.id.hex() for end in part],
+                    digests=[end.command.digest.hex() for end in part],
+                    routes=[end.command.terms.route for end in part],
+                )
+            )
+    return records
+
+
+def _cause(trouble: Trouble) -> str:
+    return "source" if trouble.partition is None else f"source {trouble.partition}"
