@@ -63,7 +63,9 @@ class Call:
 
 
 class Transport(Protocol):
-    """What carries a call: the HTTP room, or the terminal."""
+    """What carries a call: the HTTP room, or the terminal. `allow` lets it reach one more address."""
+
+    def allow(self, url: str) -> None: ...
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent | Lost: ...
 
@@ -103,13 +105,14 @@ C = TypeVar("C", bound=SinkConfig)
 class Provider(Generic[C]):
     """A provider as its module declares it, in a constant named `PROVIDER`.
 
-    `compose` and `judge` are pure. `judge` gives one verdict for the batch, or one for each of its commands.
+    `compose` and `judge` are pure. `compose` refuses what the provider would drop without a word. `judge` gives one
+    verdict for the batch, or one for each of its commands.
     """
 
     name: str
     config: type[C]
     limits: Callable[[C], Limits]
-    compose: Callable[[C, Batch, Access], Call]
+    compose: Callable[[C, Batch, Access], Call | Refused]
     judge: Callable[[C, Batch, Reply], Verdicts]
     account: Callable[[C, Surroundings], Account]
     transport: Callable[[C, Reach], Transport]
@@ -181,6 +184,10 @@ class ProviderSink(Generic[C]):
         if access is None:
             return (Deferred("not_ready", left=False),)
         call = self._provider.compose(self._config, batch, access)
+        if isinstance(call, Refused):
+            return (call,)
+        if access.home:
+            self._transport.allow(access.home)
         answer = await self._transport.post(call.url, call.body, call.headers)
         if not isinstance(answer, Reply):
             return (transport_verdict(answer),)

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, NamedTuple
@@ -139,9 +139,11 @@ class Http:
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
-    def allow(self, origins: Iterable[Origin]) -> None:
-        """Let requests go to these origins as well."""
-        self._origins.update(origins)
+    def allow(self, url: str) -> None:
+        """Let requests go to the origin of this URL as well."""
+        origin = origin_of(url)
+        if origin is not None:
+            self._origins.add(origin)
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent | Lost:
         """One POST, never repeated and never redirected. Raises for nothing that a network can do."""

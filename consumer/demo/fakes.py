@@ -1,0 +1,71 @@
+"""Fake providers on loopback, for tests and the demo; run as a program they serve tests with several processes.
+
+    python -m consumer.demo.fakes --imshop-port 0 --bitrix-port 0
+
+prints one JSON line with the addresses, and serves until it is stopped.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+from consumer.demo.fakes_base import Arrival as Arrival
+from consumer.demo.fakes_base import Delivery as Delivery
+from consumer.demo.fakes_base import FakeProvider as FakeProvider
+from consumer.demo.fakes_base import Fault as Fault
+from consumer.demo.fakes_bitrix24 import Bitrix24Fake as Bitrix24Fake
+from consumer.demo.fakes_bitrix24 import Bitrix24Profile as Bitrix24Profile
+from consumer.demo.fakes_imshop import ImshopFake as ImshopFake
+from consumer.demo.fakes_imshop import ImshopProfile as ImshopProfile
+
+
+def write_tokens(path: Path, fake: Bitrix24Fake) -> None:
+    """A fresh token pair of the fake, in a file as a Bitrix24 lane wants it: readable by its owner alone."""
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(fake.tokens(), file)
+
+
+async def serve(options: argparse.Namespace) -> None:
+    """Both fakes, until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with contextlib.AsyncExitStack() as stack:
+        quota = (options.imshop_requests, options.imshop_seconds)
+        imshop = await stack.enter_async_context(ImshopFake(options.imshop_key, quota, port=options.imshop_port))
+        profile = Bitrix24Profile(depth=options.bitrix_depth, drain=options.bitrix_drain)
+        client = (options.bitrix_client_id, options.bitrix_client_secret)
+        fake = Bitrix24Fake(profile, client=client, token_seconds=options.token_seconds, port=options.bitrix_port)
+        bitrix24 = await stack.enter_async_context(fake)
+        if options.token_file is not None:
+            await asyncio.to_thread(write_tokens, options.token_file, bitrix24)
+        addresses = {"imshop": imshop.url, "bitrix24": bitrix24.url, "oauth": bitrix24.oauth_url}
+        sys.stdout.write(json.dumps(addresses) + "\n")
+        sys.stdout.flush()
+        await stop.wait()
+
+
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m consumer.demo.fakes", description=__doc__)
+    parser.add_argument("--imshop-port", type=int, default=0)
+    parser.add_argument("--imshop-key", default="imshop-key")
+    parser.add_argument("--imshop-requests", type=int, default=10)
+    parser.add_argument("--imshop-seconds", type=float, default=60.0)
+    parser.add_argument("--bitrix-port", type=int, default=0)
+    parser.add_argument("--bitrix-depth", type=float, default=50.0)
+    parser.add_argument("--bitrix-drain", type=float, default=2.0)
+    parser.add_argument("--bitrix-client-id", default="local.app")
+    parser.add_argument("--bitrix-client-secret", default="client-secret")
+    parser.add_argument("--token-seconds", type=float, default=3600.0)
+    parser.add_argument("--token-file", type=Path, default=None, help="write a token pair of the fake portal here")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(options_of(sys.argv[1:])))

@@ -1,0 +1,247 @@
+"""Bitrix24's OAuth 2.0: one refresh at a time, kept before its first use, and never on a schedule."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from consumer.core.facts import TokenRefreshed
+from consumer.core.model import Blocked, Deferred
+from consumer.core.ports import Emit
+from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.sinks.answer import read_object
+from consumer.sinks.base import usable_secret
+from consumer.sinks.http import Http, Lost, NotSent, Reply
+from consumer.sinks.tokens import TokenFile, TokenPen, Tokens, read_tokens
+
+REFRESH_SECONDS = 10.0
+RETRY_SECONDS = 30.0
+RETRY_CAP_SECONDS = 900.0
+FAILURES_BEFORE_BLOCKED = 3
+
+# What the endpoint says, whatever its status: `wrong_client` comes with 200.
+_OUR_FAULT = frozenset(
+    {
+        "invalid_client", "wrong_client", "invalid_request", "unauthorized_client", "unsupported_grant_type",
+        "invalid_scope", "payment_required", "application_not_found", "not_installed", "portal_deleted",
+    }
+)  # fmt: skip
+
+_AUTHORISE = "the refresh token is used up; authorise the application again"
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Seconds that never jump, and seconds since 1970."""
+
+    steady: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """The OAuth application: who we are at the token endpoint."""
+
+    token_url: str
+    client_id: str
+    client_secret: SecretRef
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a refresh talks to and reports to."""
+
+    http: Http
+    read_secret: ReadSecret
+    emit: Emit
+    lane: str
+    clocks: Clocks = Clocks()
+
+
+class TokenGuard:
+    """The access token of one account: fresh when `ready` says None.
+
+    A refresh happens only after the provider refused the token or past its own end of life. Trouble is remembered, so
+    that nobody asks the endpoint more than once in 30 s; the file is read again each time, so that a new pair heals.
+    """
+
+    def __init__(self, application: Application, file: TokenFile, desk: Desk) -> None:
+        self._application = application
+        self._file = file
+        self._desk = desk
+        self._tokens: Tokens | None = None
+        self._ends_at: float | None = None  # on the steady clock, known of the pairs that we got ourselves
+        self._unproven = False  # got by a refresh, and not yet accepted by anybody
+        self._refused = ""  # the access token that the provider did not take
+        self._spent = ""  # the refresh token that the endpoint did not take
+        self._unsaved: Mapping[str, Any] | None = None
+        self._failures = 0
+        self._retry_at = float("-inf")
+        self._trouble: Blocked | Deferred | None = None
+        self._flight: asyncio.Task[Blocked | Deferred | None] | None = None
+
+    def __repr__(self) -> str:
+        return f"TokenGuard({self._file.path})"
+
+    @property
+    def access_token(self) -> str | None:
+        return self._tokens.access if self._tokens is not None and self._is_good(self._tokens) else None
+
+    async def ready(self) -> Blocked | Deferred | None:
+        """None when the token may be used. Whoever asks meanwhile waits for the same refresh and gets its answer."""
+        if self.access_token is not None:
+            return None
+        if self._flight is None:
+            # A refresh that has begun is seen through even if nobody waits any more: its pair would be lost.
+            self._flight = asyncio.create_task(self._renew(), name="token-refresh")
+            self._flight.add_done_callback(self._flown)
+        return await asyncio.shield(self._flight)
+
+    def accepted(self, token: str) -> None:
+        """The provider took this token."""
+        if self._tokens is not None and token == self._tokens.access:
+            self._unproven = False
+
+    def refused(self, token: str) -> Blocked | None:
+        """The provider did not take this token. Blocked where it was new: another refresh would not help."""
+        if self._tokens is None or token != self._tokens.access or token == self._refused:
+            return None
+        self._refused = token
+        if not self._unproven:
+            return None
+        blocked = Blocked("token_refused", "a token that was just refreshed is not accepted")
+        self._wait(blocked, RETRY_CAP_SECONDS)
+        return blocked
+
+    async def close(self) -> None:
+        """See a refresh through, within its own deadline, and let go."""
+        if self._flight is not None:
+            await asyncio.wait({self._flight}, timeout=REFRESH_SECONDS + 1)
+        await self._desk.http.close()
+
+    def _flown(self, flight: asyncio.Task[Blocked | Deferred | None]) -> None:
+        self._flight = None
+
+    def _is_good(self, tokens: Tokens) -> bool:
+        if tokens.access == self._refused or self._unsaved is not None:
+            return False
+        if self._ends_at is not None:
+            return self._desk.clocks.steady() < self._ends_at
+        return tokens.expires is None or self._desk.clocks.wall() < tokens.expires
+
+    async def _renew(self) -> Blocked | Deferred | None:
+        pen = await asyncio.to_thread(self._file.hold)
+        if not isinstance(pen, TokenPen):
+            return pen
+        try:
+            return await self._renew_with(pen)
+        finally:
+            await asyncio.to_thread(pen.release)
+
+    async def _renew_with(self, pen: TokenPen) -> Blocked | Deferred | None:
+        """Under the lock: a pair that was got and not kept, then the file's, then a refresh."""
+        if self._unsaved is not None:
+            return await self._keep(pen, self._unsaved)
+        found = await asyncio.to_thread(self._file.read)
+        if isinstance(found, Blocked):
+            return found
+        if self._adopt(found):
+            return None
+        if found.refresh == self._spent:
+            return Blocked("invalid_grant", _AUTHORISE)
+        waiting = self._remaining()
+        return waiting or await self._refresh(pen, found)
+
+    def _adopt(self, found: Tokens) -> bool:
+        """Take a pair from the file if it is another one than we have and looks alive: a peer may have refreshed."""
+        if self._tokens is None or found.access != self._tokens.access:
+            self._tokens, self._ends_at, self._unproven = found, None, False
+        return self._is_good(found)
+
+    def _remaining(self) -> Blocked | Deferred | None:
+        """The last trouble, while it is too early to ask again."""
+        left_seconds = self._retry_at - self._desk.clocks.steady()
+        if left_seconds <= 0 or self._trouble is None:
+            return None
+        if isinstance(self._trouble, Blocked):
+            return self._trouble
+        return Deferred(self._trouble.reason, left_seconds, left=False)
+
+    async def _refresh(self, pen: TokenPen, tokens: Tokens) -> Blocked | Deferred | None:
+        secret = usable_secret(self._application.client_secret, self._desk.read_secret)
+        if isinstance(secret, Blocked):
+            return secret
+        form = {
+            "grant_type": "refresh_token",
+            "client_id": self._application.client_id,
+            "client_secret": secret,
+            "refresh_token": tokens.refresh,
+        }
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        answer = await self._desk.http.post(self._application.token_url, urlencode(form).encode(), headers)
+        said = judge_refresh(answer)
+        if not isinstance(said, (Blocked, Deferred)):
+            return await self._keep(pen, said)
+        if said.reason == "invalid_grant" and await self._found_another(tokens):
+            return None
+        return self._failed(said, tokens)
+
+    async def _found_another(self, used: Tokens) -> bool:
+        """Whether the file holds another pair by now: somebody without our lock may have refreshed."""
+        again = await asyncio.to_thread(self._file.read)
+        return isinstance(again, Tokens) and again.refresh != used.refresh and self._adopt(again)
+
+    async def _keep(self, pen: TokenPen, document: Mapping[str, Any]) -> Blocked | Deferred | None:
+        """Durable first, used second."""
+        self._unsaved = document
+        if not await asyncio.to_thread(pen.write, document):
+            self._say("unsaved")
+            return Blocked("token_store", f"token file {self._file.path} does not take the new pair; make room for it")
+        self._unsaved = None
+        self._tokens = read_tokens(document)
+        lifetime = document.get("expires_in")
+        lifetime_seconds = float(lifetime) if isinstance(lifetime, (int, float)) else 3600.0
+        self._ends_at = self._desk.clocks.steady() + lifetime_seconds
+        self._unproven, self._failures, self._trouble = True, 0, None
+        self._retry_at = float("-inf")
+        self._say("refreshed")
+        return None
+
+    def _failed(self, trouble: Blocked | Deferred, used: Tokens) -> Blocked | Deferred:
+        self._say(trouble.reason)
+        self._failures += 1
+        if trouble.reason == "invalid_grant":
+            self._spent = used.refresh
+            return trouble
+        if isinstance(trouble, Deferred) and self._failures >= FAILURES_BEFORE_BLOCKED:
+            trouble = Blocked(trouble.reason, f"{self._failures} refreshes in a row failed")
+        seconds = min(RETRY_CAP_SECONDS, RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10))
+        self._wait(trouble, seconds)
+        return self._remaining() or trouble
+
+    def _wait(self, trouble: Blocked | Deferred, seconds: float) -> None:
+        self._trouble = trouble
+        self._retry_at = self._desk.clocks.steady() + seconds
+
+    def _say(self, result: str) -> None:
+        self._desk.emit(TokenRefreshed(lane=self._desk.lane, provider="bitrix24", result=result))
+
+
+def judge_refresh(answer: Reply | NotSent | Lost) -> Mapping[str, Any] | Blocked | Deferred:
+    """The new pair as it came; Blocked when only a person can help; Deferred when the same token is to be tried again:
+    an answer that was lost may have rotated it or not."""
+    if not isinstance(answer, Reply):
+        return Deferred("token_endpoint", left=False)
+    document = read_object(answer.body) or {}
+    if answer.status == 200 and "error" not in document and read_tokens(document) is not None:
+        return document
+    code = str(document.get("error", "")).lower()
+    if code == "invalid_grant":
+        return Blocked("invalid_grant", _AUTHORISE)
+    if code in _OUR_FAULT:
+        return Blocked(code, "the token endpoint does not accept the application")
+    if 300 <= answer.status < 500 and answer.status not in (408, 425, 429):
+        return Blocked("token_endpoint", f"the token endpoint answered {answer.status}")
+    return Deferred("token_endpoint", left=False)
