@@ -15,10 +15,10 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format tools clean
+.PHONY: help demo test check format references tools clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: .venv/.ready ## a shop, a broker, both providers and the consumer, for DEMO_SECONDS=60; DEMO_REPORT=file.json, DEMO_FAST=10
 	@$(BIN)/vestnik demo --seconds $(DEMO_SECONDS) $(if $(DEMO_REPORT),--report "$(DEMO_REPORT)") $(if $(DEMO_FAST),--fast $(DEMO_FAST))
@@ -35,6 +35,10 @@ check: .venv/.ready ## style, types and tidiness; no other test
 format: .venv/.ready ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+references: .venv/.ready ## write docs/reference/ and schemas/json/ anew from the models
+	@$(BIN)/python -m scripts.reference
+	@$(BIN)/python -m schemas.generate
 
 tools: ## what some rings need and a plain machine lacks, by apt
 	@bash scripts/tools.sh

@@ -11,8 +11,13 @@ import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from consumer.app.config import Config
+from consumer.core.document import read_document
 from consumer.core.ports import TROUBLES
+from consumer.core.routes import RouteSet, load_routes
+from consumer.sinks.base import providers
 from schemas.dead_letter import DeadReason
+from scripts.reference import FOLDER, documents
 from tests.tidy.repository import ROOT, tracked
 
 README_LINES = 150
@@ -95,9 +100,10 @@ def blocked_reasons() -> set[str]:
         match node:
             case ast.Call(func=ast.Name(id="Blocked"), args=[ast.Constant(value=str(reason)), *_]):
                 found.add(reason)
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Dict(values=values)) if "BLOCKED" in name:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if "BLOCKED" in name:
+                parts = value.values if isinstance(value, ast.Dict) else ast.walk(value)
                 found |= {
-                    value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)
+                    part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)
                 }
     return found
 
@@ -133,6 +139,28 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("reason", sorted({*TROUBLES, *DeadReason, *blocked_reasons()}))
 def test_every_reason_of_the_code_is_explained(reason: str) -> None:
     assert f"`{reason}`" in (ROOT / "docs" / "operating.md").read_text("utf-8")
+
+
+def yaml_blocks(page: str) -> list[str]:
+    return [body for kind, body in FENCE.findall((ROOT / page).read_text("utf-8")) if kind == "yaml"]
+
+
+def test_the_configuration_in_the_readme_is_valid() -> None:
+    config = read_document(yaml_blocks("README.md")[0], "README.md", Config)
+    assert isinstance(config, Config), config
+    for lane in config.lanes.values():
+        provider = providers()[lane.provider["type"]]
+        assert provider.config.model_validate(lane.provider)
+
+
+def test_the_route_in_the_readme_is_valid() -> None:
+    loaded = load_routes({"README.md": yaml_blocks("README.md")[1]})
+    assert isinstance(loaded, RouteSet), loaded
+
+
+@pytest.mark.parametrize("name", documents())
+def test_a_generated_reference_is_fresh(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == documents()[name], "run: make references"
 
 
 def test_a_command_that_is_not_there_is_found() -> None:

@@ -24,6 +24,9 @@ BANNED_MODULES = ("pickle", "marshal", "shelve", "dill")
 # Where a person reads standard output.
 MAY_PRINT = ("consumer/app/cli", "consumer/app/commands", "consumer/demo/", "consumer/sinks/console.py", "scripts/")
 
+# Where time is real, and where it is virtual all over.
+MAY_SLEEP = ("tests/kafka/", "tests/browser/", "tests/engine/", "tests/world/")
+
 # Where everything is caught, how often in each file, and why there: the outermost lines, where a bug is caught so that
 # it is told, and the edges of libraries that raise what they like.
 OUTERMOST: dict[str, int] = {
@@ -104,7 +107,7 @@ def _passes_on(handler: ast.ExceptHandler) -> bool:
 
 def sleeping_tests(source: Source) -> Iterator[str]:
     """A test waits for what it wants to see, never for time to pass; virtual time is not time."""
-    if not source.path.startswith("tests/") or source.path.startswith(("tests/kafka/", "tests/browser/")):
+    if not source.path.startswith("tests/") or source.path.startswith(MAY_SLEEP):
         return
     virtual = any("virtual" in module for _, module, _ in source.imports) or "virtual" in source.path
     for node in source.nodes:
