@@ -1,0 +1,153 @@
+"""What no part of the configuration can see alone: lanes, accounts, shops, topics and routes against one another."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from consumer.app import overrides
+from consumer.app.config import LANE_ID, LaneConfig
+from consumer.core.document import Path, Problem, locate
+from consumer.core.model import Trouble
+from consumer.core.secrets import SecretRef
+from consumer.core.templates import nearest
+from consumer.core.units import spell_seconds
+from consumer.sinks.base import SinkConfig, limits_of
+
+if TYPE_CHECKING:
+    from consumer.app.setup import Setup
+
+
+def check_setup(setup: "Setup") -> Iterator[Problem]:
+    """Every mistake that shows only when the parts are seen together."""
+    yield from _lane_problems(setup)
+    yield from _account_problems(setup)
+    yield from _shop_problems(setup)
+    yield from _route_problems(setup)
+
+
+def _at(setup: "Setup", path: Path, what: str, mend: str = "") -> Problem:
+    tree = setup.overridden.tree
+    return Problem(tree.file, locate(tree, path), what, mend)
+
+
+def _lane_problems(setup: "Setup") -> Iterator[Problem]:
+    for name, lane in setup.config.lanes.items():
+        if not LANE_ID.fullmatch(name):
+            mend = "small letters, digits and lines: it becomes part of a topic's name"
+            yield _at(setup, ("lanes", name), f'"{name}" cannot be the id of a lane', mend)
+        yield from _backlog_problems(setup, name, lane)
+
+
+def _backlog_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:
+    shares, sources = lane.backlog.shares, setup.config.topics.sources
+    path: Path = ("lanes", name, "backlog", "shares")
+    for topic in shares:
+        if topic not in sources:
+            yield _at(setup, (*path, topic), f'"{topic}" is not one of the sources', nearest(topic, list(sources)))
+    if sum(shares.values()) > 1.000001:
+        yield _at(setup, path, "the shares are together more than 1")
+
+
+def _account_problems(setup: "Setup") -> Iterator[Problem]:
+    """Two lanes on one account would each keep the quota, and together break it."""
+    seen: dict[tuple[str, ...], str] = {}
+    for lane, account in setup.accounts.items():
+        key = account_key(account, setup)
+        first = seen.setdefault(key, lane) if key else lane
+        if first != lane:
+            what = (
+                f'the lanes "{first}" and "{lane}" share one account of {account.type}, whose quota only one can keep'
+            )
+            yield _at(setup, ("lanes", lane, "provider"), what, "one lane for each account")
+
+
+def account_key(account: SinkConfig, setup: "Setup") -> tuple[str, ...]:
+    """What makes an account one and the same: its portal, or else its address with its secrets; () when neither."""
+    fields = dict(account)
+    if isinstance(fields.get("portal"), str):
+        return account.type, fields["portal"].rstrip("/").lower()
+    if not isinstance(fields.get("url"), str):
+        return ()
+    secrets = sorted(_worth(ref, setup) for _, ref in secret_refs(account))
+    return account.type, fields["url"].rstrip("/"), *secrets
+
+
+def _worth(ref: SecretRef, setup: "Setup") -> str:
+    """The secret where it can be read, so that two files with one key are seen to be one; else its place."""
+    value = setup.read_secret(ref)
+    return ref.where if isinstance(value, Trouble) else value
+
+
+def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRef]]:
+    """Every reference to a secret in a model, with its place."""
+    for name, value in model if hasattr(model, "model_fields") else ():  # type: ignore[attr-defined]
+        if isinstance(value, SecretRef):
+            yield (*path, name), value
+        elif isinstance(value, Mapping):
+            for key, below in value.items():
+                yield from secret_refs(below, (*path, name, key))
+        else:
+            yield from secret_refs(value, (*path, name))
+
+
+def _shop_problems(setup: "Setup") -> Iterator[Problem]:
+    lanes = list(setup.config.lanes)
+    for shop, config in setup.config.shops.items():
+        for index, lane in enumerate(config.lanes or ()):
+            if lane not in lanes:
+                path = ("shops", shop, "lanes", index)
+                yield _at(setup, path, f'the shop "{shop}" names an unknown lane "{lane}"', nearest(lane, lanes))
+
+
+def _route_problems(setup: "Setup") -> Iterator[Problem]:
+    lanes = setup.config.lanes
+    for loaded in setup.routes.routes:
+        route = loaded.route
+        lane = lanes.get(route.lane)
+        if lane is None:
+            yield loaded.problem(("lane",), f'unknown lane "{route.lane}"', nearest(route.lane, list(lanes)))
+        elif route.ttl > lane.memory:
+            mend = f"at most {spell_seconds(lane.memory)}, or give the lane a longer memory"
+            yield loaded.problem(("ttl",), "the ttl is longer than the lane's memory", mend)
+
+
+# --- what is not wrong enough -----------------------------------------------------------------------------------------
+
+
+def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
+    """What people should know before they start; it stops nothing."""
+    yield from _secret_warnings(setup)
+    yield from _kafka_warnings(setup)
+    for name, lane in setup.config.lanes.items():
+        if not setup.routes.of_lane(name):
+            yield f"lane {name}: no route leads to it"
+        if lane.mode == "allow_list" and not lane.allow_list:
+            yield f"lane {name}: mode is allow_list and allow_list is empty, so that nobody is told"
+        quota = limits_of(setup.accounts[name]).quota
+        if lane.quota and quota and lane.quota.requests / lane.quota.per > quota.requests / quota.per_seconds * 1.001:
+            yield f"lane {name}: its quota is larger than what {setup.accounts[name].type} is known to allow"
+    known = {*overrides.OVERRIDES, *overrides.ELSEWHERE, *(ref.env or "" for _, ref in _all_refs(setup))}
+    for variable in overrides.unknown(environ, known):
+        yield f"environment variable {variable} does nothing"
+
+
+def _all_refs(setup: "Setup") -> Iterator[tuple[Path, SecretRef]]:
+    yield from secret_refs(setup.config)
+    for lane, account in setup.accounts.items():
+        yield from secret_refs(account, ("lanes", lane, "provider"))
+
+
+def _secret_warnings(setup: "Setup") -> Iterator[str]:
+    for path, ref in _all_refs(setup):
+        value = setup.read_secret(ref)
+        name = ".".join(str(step) for step in path)
+        if isinstance(value, Trouble):
+            yield f"{name}: {value.detail}"
+        elif warning := setup.read_secret.warning(ref):
+            yield f"{name}: {warning}"
+
+
+def _kafka_warnings(setup: "Setup") -> Iterator[str]:
+    kafka = setup.config.kafka
+    if kafka is not None and kafka.security.sasl is not None and not kafka.security.tls:
+        plain = " readable by anybody on the way" if kafka.security.sasl.mechanism == "PLAIN" else ""
+        yield f"kafka.security: SASL without tls: the password's exchange and all records travel in the clear{plain}"

@@ -1,0 +1,221 @@
+"""What may stand in `vestnik.yaml`, and what holds where it does not."""
+
+import re
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import babel
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from consumer.core.document import Strict
+from consumer.core.secrets import SecretRef
+from consumer.core.units import Bytes, Seconds
+
+
+def _word(value: object) -> object:
+    """A recipient or a shop may look like a number in YAML."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _timezone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError('not a time zone; it is written as in "Europe/Moscow"')
+    return ZoneInfo(value).key
+
+
+def _locale(value: str) -> str:
+    try:
+        return str(babel.Locale.parse(value, sep="-" if "-" in value else "_"))
+    except (ValueError, babel.UnknownLocaleError):
+        raise ValueError('not a locale; it is written as in "ru" or "en_US"') from None
+
+
+def _currency(value: str) -> str:
+    if not re.fullmatch(r"[A-Z]{3}", value):
+        raise ValueError('not a currency; it is three capital letters, as in "RUB"')
+    return value
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value):
+        raise ValueError("not a topic's name; it has letters, digits, dots, lines and underscores")
+    return value
+
+
+LANE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
+
+
+def _bootstrap(value: str) -> str:
+    for address in value.split(","):
+        if not re.fullmatch(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address.strip()):
+            raise ValueError('an address of a broker is written as "host:port"')
+    return value
+
+
+Bootstrap = Annotated[str, AfterValidator(_bootstrap)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+LogFormat = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+Word = Annotated[str, BeforeValidator(_word), Field(min_length=1)]
+Topic = Annotated[str, AfterValidator(_topic)]
+Timezone = Annotated[str, AfterValidator(_timezone)]
+LocaleName = Annotated[str, AfterValidator(_locale)]
+Currency = Annotated[str, AfterValidator(_currency)]
+
+
+class SaslConfig(Strict):
+    """Who we are to the brokers."""
+
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    user: str = Field(min_length=1)
+    password: SecretRef
+
+
+class SecurityConfig(Strict):
+    """How we talk to the brokers."""
+
+    tls: bool = Field(default=False, description="encrypt, and verify the brokers' certificates")
+    ca: str | None = Field(default=None, description="path of the CA's certificates (PEM); the system's when left out")
+    sasl: SaslConfig | None = None
+
+    @model_validator(mode="after")
+    def _ca_needs_tls(self) -> "SecurityConfig":
+        if self.ca is not None and not self.tls:
+            raise ValueError("a ca is of no use without tls: true")
+        return self
+
+
+class KafkaConfig(Strict):
+    """The one Kafka cluster."""
+
+    bootstrap: Bootstrap | Annotated[list[Bootstrap], Field(min_length=1)] = Field(
+        description="host:port of some brokers, as a list or with commas between"
+    )
+    security: SecurityConfig = SecurityConfig()
+
+    @property
+    def servers(self) -> str:
+        """The addresses as aiokafka takes them, with commas between."""
+        entries = self.bootstrap.split(",") if isinstance(self.bootstrap, str) else self.bootstrap
+        return ",".join(entry.strip() for entry in entries)
+
+
+class TopicsConfig(Strict):
+    """The topics that we read, and the one for what needs a person."""
+
+    sources: list[Topic] = Field(min_length=1, description="topics with order and bonus events")
+    dead_letters: Topic = "vestnik.dead-letters"
+
+    @model_validator(mode="after")
+    def _apart(self) -> "TopicsConfig":
+        if len(set(self.sources)) < len(self.sources):
+            raise ValueError("a source stands here twice")
+        if self.dead_letters in self.sources:
+            raise ValueError("dead_letters is also a source: a dead letter would be read again and again")
+        for topic in self.sources:
+            if topic.startswith("vestnik."):
+                raise ValueError(f'"{topic}" is a topic of ours and no source')
+        return self
+
+
+class ShopConfig(Strict):
+    """What holds for the customers of one shop, where an event does not say otherwise."""
+
+    slug: str = Field(default="", description="the shop's name in links: slug://account/orders/…")
+    timezone: Timezone = "Europe/Moscow"
+    locale: LocaleName = "ru"
+    currency: Currency = "RUB"
+    lanes: list[str] | None = Field(default=None, description="the lanes that serve this shop; all when left out")
+
+
+class QuotaConfig(Strict):
+    """What the provider allows this account, where it is not the usual."""
+
+    requests: int = Field(ge=1)
+    per: Annotated[Seconds, Field(gt=0)]
+    bucket: bool = Field(default=False, description="a leaky bucket of that depth, instead of a window")
+
+
+class BacklogConfig(Strict):
+    """How much may wait in memory; the rest waits in Kafka."""
+
+    commands: int = Field(default=100_000, ge=100)
+    bytes: Annotated[Bytes, Field(ge=1024 * 1024)] = 128 * 1024 * 1024
+    records: int = Field(default=500_000, ge=1000, description="span between what is read and what is committed")
+    shares: dict[str, Annotated[float, Field(gt=0, le=1)]] = Field(
+        default={}, description="each source's part; equal parts when left out"
+    )
+
+
+Mode = Literal["live", "allow_list", "shadow"]
+
+
+class LaneConfig(Strict):
+    """One quota of one provider account."""
+
+    provider: dict[str, Any] = Field(description="type, and what that provider needs")
+    mode: Mode = Field(default="allow_list", description="who is told: everybody, the list, or nobody")
+    allow_list: list[Word] = Field(default=[], description="recipients who are told in mode allow_list")
+    quota: QuotaConfig | None = Field(default=None, description="the provider's usual one when left out")
+    in_flight: int | None = Field(default=None, ge=1, le=64, description="requests at a time")
+    memory: Annotated[Seconds, Field(ge=3600)] = Field(
+        default=8 * 86_400.0, description="how far back the lane remembers; longer than every ttl"
+    )
+    start_at: Literal["latest", "earliest"] = Field(default="latest", description="where a new lane begins to read")
+    lost_offsets: Literal["refuse", "latest", "earliest"] = Field(
+        default="refuse", description="what to do when the group's offsets are gone although the lane has worked"
+    )
+    backlog: BacklogConfig = BacklogConfig()
+    drain: Annotated[Seconds, Field(gt=0, le=22)] = Field(
+        default=20.0, description="how long requests may finish at a stop"
+    )
+    lost_for: Annotated[Seconds, Field(ge=0)] = Field(
+        default=60.0, description="how long the bytes of a lost request may still arrive"
+    )
+    event_limit: Annotated[Bytes, Field(ge=1024, le=16 * 1024 * 1024)] = Field(
+        default=256 * 1024, description="a larger event is a dead letter"
+    )
+
+
+class AdminConfig(Strict):
+    """Where the admin pages listen. They can be read by whoever reaches the port."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    port: Port = 9464
+
+
+class LogsConfig(Strict):
+    """How log lines look."""
+
+    format: LogFormat = "json"
+    level: LogLevel = "info"
+
+
+class LinesConfig(Strict):
+    """Files in the place of Kafka, to try things out."""
+
+    lines: str = Field(description="a file with one record a line")
+    out: str = Field(default="out", description="a folder for the journal and the dead letters")
+
+
+class Config(Strict):
+    """The whole of `vestnik.yaml`."""
+
+    kafka: KafkaConfig | None = None
+    source: LinesConfig | None = Field(default=None, description="instead of kafka")
+    topics: TopicsConfig
+    shops: dict[Word, ShopConfig] = Field(min_length=1, description="by the shop's name in the events")
+    lanes: dict[str, LaneConfig] = Field(min_length=1, description="by the lane's id, which never changes")
+    routes: str | list[str] = Field(default="routes", description="folders or files with routes")
+    admin: AdminConfig = AdminConfig()
+    logs: LogsConfig = LogsConfig()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Config":
+        if (self.kafka is None) == (self.source is None):
+            raise ValueError("records come from exactly one place; say kafka: or source:")
+        return self
+
+    @property
+    def route_paths(self) -> list[str]:
+        return [self.routes] if isinstance(self.routes, str) else self.routes

@@ -1,0 +1,163 @@
+"""Reads everything that a process is told (configuration, environment, routes) and says all that is wrong with it."""
+
+import hashlib
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from consumer.app.checks import check_setup, warnings_of
+from consumer.app.config import Config
+from consumer.app.overrides import Overridden, applied
+from consumer.app.secrets import SecretReader
+from consumer.core.document import Problem, Strict, Tree, locate, read_part, read_tree
+from consumer.core.routes import RouteSet, load_routes
+from consumer.core.templates import nearest
+from consumer.sinks.base import SinkConfig, providers
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """All that a process was told, and it is sound. `warnings` are for people and stop nothing."""
+
+    config: Config
+    accounts: Mapping[str, SinkConfig]
+    routes: RouteSet
+    overridden: Overridden
+    read_secret: SecretReader
+    base: Path
+    digest: str
+    warnings: tuple[str, ...] = ()
+
+    def path(self, name: str) -> Path:
+        """A path of the configuration; relative ones start at its folder."""
+        return self.base / name
+
+
+def load_setup(path: Path, environ: Mapping[str, str]) -> Setup | list[Problem]:
+    """The setup of a configuration file, or every mistake in it, in its environment and in its routes."""
+    text = read_text(path)
+    if isinstance(text, Problem):
+        return [text]
+    tree = read_tree(text, str(path))
+    if not isinstance(tree, Tree):
+        return tree
+    overridden = applied(tree, environ)
+    if isinstance(overridden, list):
+        return overridden
+    config = read_part(overridden.tree, (), Config)
+    accounts = _read_accounts(overridden.tree)
+    files = _route_files(overridden.tree, path.parent)
+    routes = load_routes(files.texts)
+    parts = (config, accounts, files.problems, routes)
+    problems = [problem for part in parts if isinstance(part, list) for problem in part]
+    if problems or isinstance(config, list) or isinstance(accounts, list) or isinstance(routes, list):
+        return sorted(set(problems))
+    base = path.parent
+    reader = SecretReader(base, environ)
+    accounts = {lane: _rooted(account, base) for lane, account in accounts.items()}
+    digest = _digest(text, files.texts)
+    setup = Setup(config, accounts, routes, overridden, reader, base, digest)
+    found = sorted(set(check_setup(setup)))
+    if found:
+        return found
+    return Setup(config, accounts, routes, overridden, reader, base, digest, tuple(warnings_of(setup, environ)))
+
+
+def read_text(path: Path) -> str | Problem:
+    """A file that people write; a problem when it cannot be read, or when anybody on the machine may change it."""
+    try:
+        if path.stat().st_mode & stat.S_IWOTH:
+            return Problem(str(path), 1, "everybody on this machine may change this file", "chmod o-w")
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        return Problem(str(path), 1, "this is not a text in UTF-8")
+    except OSError as error:
+        return Problem(str(path), 1, f"cannot be read: {error.strerror}")
+
+
+# --- provider accounts ------------------------------------------------------------------------------------------------
+
+
+def _read_accounts(tree: Tree) -> dict[str, SinkConfig] | list[Problem]:
+    """Each lane's provider by the provider's own model. What is no mapping is told by the configuration's model."""
+    accounts: dict[str, SinkConfig] = {}
+    problems: list[Problem] = []
+    for lane, provider in _provider_parts(tree.data):
+        path = ("lanes", lane, "provider")
+        known = providers()
+        kind = provider.get("type")
+        if not isinstance(kind, str) or kind not in known:
+            what = "the provider's type is missing" if kind is None else f'unknown provider "{kind}"'
+            mend = nearest(str(kind), dict(known)) if kind else f"there are {', '.join(sorted(known))}"
+            problems.append(Problem(tree.file, locate(tree, (*path, "type")), what, mend))
+            continue
+        part = read_part(tree, path, known[kind].config)
+        if isinstance(part, list):
+            problems += part
+        else:
+            accounts[lane] = part
+    return problems or accounts
+
+
+def _provider_parts(data: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    lanes = data.get("lanes") if isinstance(data, dict) else None
+    for lane, part in lanes.items() if isinstance(lanes, dict) else ():
+        provider = part.get("provider") if isinstance(part, dict) else None
+        if isinstance(provider, dict):
+            yield lane, provider
+
+
+def _rooted(account: SinkConfig, base: Path) -> SinkConfig:
+    """Files that an account names, such as a token store, start at the configuration's folder too."""
+    rooted: dict[str, Any] = {
+        name: str(base / value)
+        for name, value in account
+        if name.endswith("_file") and isinstance(value, str) and not isinstance(value, Strict)
+    }
+    return account.model_copy(update=rooted)
+
+
+# --- route files ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _RouteFiles:
+    texts: Mapping[str, str]
+    problems: list[Problem]
+
+
+def _route_files(tree: Tree, base: Path) -> _RouteFiles:
+    """The texts of all route files by name, and what kept others from being read."""
+    named = tree.data.get("routes", "routes") if isinstance(tree.data, dict) else "routes"
+    names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
+    texts: dict[str, str] = {}
+    problems: list[Problem] = []
+    for index, name in enumerate(names):
+        files = list(_yaml_files(base / name))
+        if not files:
+            what = f'"{name}" is neither a route file nor a folder with any'
+            problems.append(Problem(tree.file, locate(tree, ("routes", index)), what, "vestnik init writes some"))
+        for file in files:
+            text = read_text(file)
+            if isinstance(text, Problem):
+                problems.append(text)
+            else:
+                texts[str(file)] = text
+    return _RouteFiles(texts, problems)
+
+
+def _yaml_files(path: Path) -> Iterator[Path]:
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        yield from sorted(each for each in path.rglob("*") if each.suffix in (".yaml", ".yml") and each.is_file())
+
+
+def _digest(text: str, routes: Mapping[str, str]) -> str:
+    """Tells whether two processes run on the same configuration and routes."""
+    whole = hashlib.sha256(text.encode())
+    for name in sorted(routes):
+        whole.update(Path(name).name.encode() + b"\0" + routes[name].encode() + b"\0")
+    return whole.hexdigest()[:12]
