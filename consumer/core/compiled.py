@@ -1,0 +1,187 @@
+"""Routes ready to run on one lane: which events they want, whom they tell, and what."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from babel import Locale
+from jinja2.runtime import Context
+
+from consumer.core.filters import RENDER_ERRORS, find_locale
+from consumer.core.model import Message, Terms
+from consumer.core.profile import Identity, ShopProfile
+from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
+from consumer.core.templates import compile_expression, context_of
+from consumer.core.text import canonical, canonical_phone
+from consumer.core.wordings import CompiledWording, Unrendered, read_wording
+from schemas.envelope import Customer
+
+RECIPIENT_CHARACTERS = 128
+FALLBACK_LOCALE = Locale("en")
+
+Names = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Unaddressed:
+    """Somebody is named in a way that reaches nobody. `detail` names fields, never values."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """What a recipient may be told, the most personal first, and under which terms."""
+
+    messages: tuple[Message, ...]
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A part of a route that an event does not fit."""
+
+    detail: str
+
+
+@dataclass(slots=True)
+class CompiledRoute:
+    """A route with its expressions and wordings compiled; the wordings for each locale that they may be told in.
+
+    `to_customer`: told in the customer's own language and time zone; staff is told in the shop's.
+    """
+
+    route: Route
+    when: Callable[[Context], Any] | None
+    to: Callable[[Context], Any]
+    thread: Callable[[Context], Any] | None
+    to_phone: bool
+    to_customer: bool
+    ladders: Mapping[str, tuple[CompiledWording, ...]]
+    _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":
+        """Compile for the shops of a lane: wordings without a language are in each shop's own."""
+        path = expression_path(route.to)
+        return cls(
+            route,
+            compile_expression(expression_tree(route.when), EXPRESSION_SANDBOX) if route.when else None,
+            compile_expression(expression_tree(route.to), EXPRESSION_SANDBOX),
+            compile_expression(expression_tree(route.thread), EXPRESSION_SANDBOX) if route.thread else None,
+            path[-2:] == ("customer", "phone"),
+            "customer" in path[:2],
+            dict(_ladders(route, shops)),
+        )
+
+    def wants(self, names: Names) -> bool | Failed:
+        """The condition holds; what is absent in it is false."""
+        value = self._evaluate(self.when, names) if self.when else True
+        return value if isinstance(value, Failed) else bool(value)
+
+    def recipients(self, names: Names, identities: Sequence[Identity]) -> tuple[str, ...] | Unaddressed:
+        """Whom to tell, each once; empty when the event names nobody."""
+        value = self._evaluate(self.to, names)
+        if isinstance(value, Failed):
+            return Unaddressed(value.detail)
+        if isinstance(value, Customer):
+            return identity_of(value, identities)
+        return _listed(value, self.to_phone)
+
+    def thread_of(self, names: Names) -> str | Failed | None:
+        """What newer messages replace; None where the event has no such thing."""
+        value = self._evaluate(self.thread, names) if self.thread else None
+        return value if value is None or isinstance(value, Failed) else str(value)
+
+    def _evaluate(self, expression: Callable[[Context], Any], names: Names) -> Any:
+        try:
+            return expression(context_of(names, EXPRESSION_SANDBOX))
+        except RENDER_ERRORS as error:
+            return Failed(type(error).__name__)
+
+    def locale_for(self, wanted: str | None, shop: ShopProfile) -> str:
+        """The key of the wordings: the customer's language where there are such, else the shop's, else the first."""
+        for code in (wanted, shop.locale):
+            if code:
+                spelt = code.replace("_", "-").lower()
+                for key in (spelt, spelt.partition("-")[0]):
+                    if key in self.ladders:
+                        return key
+        return next(iter(self.ladders))
+
+    def ladder(self, locale: str, names: Names, schemes: frozenset[str]) -> Ladder | Unrendered:
+        """Every wording for an event. Wordings that came out equal are one level."""
+        unique: dict[Message, bool] = {}
+        for wording in self.ladders[locale]:
+            message = wording.render(names, schemes)
+            if isinstance(message, Unrendered):
+                return message
+            unique[message] = unique.get(message, True) and wording.unique
+        return Ladder(tuple(unique), self._terms_of(tuple(unique.values())))
+
+    def _terms_of(self, unique: tuple[bool, ...]) -> Terms:
+        """One object for all commands whose levels are alike."""
+        known = self._terms.get(unique)
+        if known is None:
+            route = self.route
+            known = Terms(
+                route.id, route.priority, route.deliver_within_seconds, route.unsure, unique, route.ladder == "on"
+            )
+            self._terms[unique] = known
+        return known
+
+
+def _ladders(route: Route, shops: Sequence[ShopProfile]) -> Iterator[tuple[str, tuple[CompiledWording, ...]]]:
+    for code, ladder in route.ladders.items():
+        for key in [code] if code else sorted({shop.locale for shop in shops}):
+            locale = find_locale(key) or FALLBACK_LOCALE
+            yield key.replace("_", "-").lower(), tuple(_compiled(wording, locale, route) for wording in ladder)
+
+
+def _compiled(wording: WordingText, locale: Locale, route: Route) -> CompiledWording:
+    read, _ = read_wording(wording.sources(), locale, route.models)
+    return CompiledWording.of(read, locale)
+
+
+# --- recipients -------------------------------------------------------------------------------------------------------
+
+
+def identity_of(customer: Customer, identities: Sequence[Identity]) -> tuple[str, ...] | Unaddressed:
+    """The first identity that the customer has; a phone that is none is passed over, and reported when it is all."""
+    bad_phone = False
+    for identity in identities:
+        if identity is Identity.PHONE:
+            phone = canonical_phone(customer.phone) if customer.phone else None
+            bad_phone = bad_phone or bool(customer.phone and phone is None)
+            found = phone
+        else:
+            found = customer.id if identity is Identity.CUSTOMER_ID else customer.install_id
+        if found:
+            return (found,)
+    return Unaddressed("customer.phone is not a phone number") if bad_phone else ()
+
+
+def _listed(value: Any, phone: bool) -> tuple[str, ...] | Unaddressed:
+    found: dict[str, None] = {}
+    for each in value if isinstance(value, list | tuple) else (value,):
+        recipient = _recipient(each, phone)
+        if isinstance(recipient, Unaddressed):
+            return recipient
+        if recipient:
+            found[recipient] = None
+    return tuple(found)
+
+
+def _recipient(value: Any, phone: bool) -> str | Unaddressed:
+    """Numbers up to zero are nobody: portals pass over them in silence."""
+    if value is None or value == "":
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return Unaddressed(f"to: a {type(value).__name__} is not a recipient")
+    if isinstance(value, int):
+        return str(value) if value > 0 else ""
+    if phone:
+        return canonical_phone(value) or Unaddressed("to: not a phone number")
+    if len(value) > RECIPIENT_CHARACTERS or canonical(value) != value:
+        return Unaddressed("to: not an id")
+    return value

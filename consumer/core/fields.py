@@ -1,0 +1,161 @@
+"""Which fields a template names, whether its events have them, and how many different texts can come of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from babel import Locale
+from jinja2 import nodes
+from pydantic import BaseModel
+
+from consumer.core.filters import accepts_forms, plural_categories
+from consumer.core.templates import FieldPath, Flaw, field_paths, nearest, plain_path
+from schemas.envelope import Cardinality, Event
+
+# What a template finds beside the event: the lane and the shop. They are the same for everybody.
+SURROUNDINGS = {"lane": ("id", "slug"), "shop": ("id",)}
+EVENT_PARTS = ("order", "bonus", "customer")
+
+# Filters that make few values of many.
+_COARSER = {
+    "day": Cardinality.BUCKETED,
+    "date": Cardinality.BUCKETED,
+    "time": Cardinality.BUCKETED,
+    "length": Cardinality.BUCKETED,
+}
+_DATE_FILTERS = ("day", "date", "time", "default")
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a field is: a leaf with its type and cardinality, or a part with fields of its own."""
+
+    annotation: Any
+    cardinality: Cardinality | None
+
+
+def meaning(path: FieldPath, model: type[Event]) -> Meaning | Flaw:
+    """What a path means for one event type, or why it means nothing. The flaw's line is 1."""
+    head, *steps = path
+    if head in SURROUNDINGS:
+        return _surrounding(path)
+    if head in EVENT_PARTS and head in model.model_fields:
+        steps = [head, *steps]
+    elif head != "event":
+        names = ["event", *(part for part in EVENT_PARTS if part in model.model_fields), *SURROUNDINGS]
+        return Flaw(1, f'there is no "{head}" here', nearest(head, names))
+    return _descend(".".join(path), steps, model)
+
+
+def _surrounding(path: FieldPath) -> Meaning | Flaw:
+    keys = SURROUNDINGS[path[0]]
+    if len(path) != 2 or path[1] not in keys:
+        return Flaw(1, f'there is no "{".".join(path)}"', nearest(".".join(path), [f"{path[0]}.{key}" for key in keys]))
+    return Meaning(str, Cardinality.ONE_OF_N)
+
+
+def _descend(name: str, steps: Sequence[str], model: type[BaseModel]) -> Meaning | Flaw:
+    found = Meaning(model, None)
+    for step in steps:
+        here = _model(found.annotation)
+        known = here.model_fields if here else {}
+        if step not in known:
+            return Flaw(1, f'the event has no field "{name}"', nearest(step, list(known)) if known else "")
+        marks = [mark for mark in known[step].metadata if isinstance(mark, Cardinality)]
+        found = Meaning(known[step].annotation, marks[0] if marks else None)
+    return found
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    return next((each for each in kinds(annotation) if issubclass(each, BaseModel)), None)
+
+
+def kinds(annotation: Any) -> Iterator[type]:
+    """The plain types that an annotation allows, None left out."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from kinds(get_args(annotation)[0])
+    elif origin in (Union, UnionType):
+        for each in get_args(annotation):
+            yield from kinds(each)
+    elif isinstance(origin or annotation, type) and annotation is not type(None):
+        yield origin or annotation
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def field_flaws(tree: nodes.Node, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    """Fields that one of the event types does not have."""
+    for path, line in field_paths(tree):
+        for model in models:
+            found = meaning(path, model)
+            if isinstance(found, Flaw):
+                suffix = f" in {_type_name(model)}" if len(models) > 1 else ""
+                yield Flaw(line, found.what + suffix, found.mend)
+                break
+
+
+def _type_name(model: type[Event]) -> str:
+    return str(get_args(model.model_fields["type"].annotation)[0])
+
+
+def shown_flaws(tree: nodes.Template, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    """Fields that stand in a text though they are none: parts, lists, and dates without a filter."""
+    for output in tree.find_all(nodes.Output):
+        for part in output.nodes:
+            path = plain_path(part)
+            found = meaning(path, models[0]) if path and models else None
+            if isinstance(found, Meaning):
+                yield from _shown(path, found, part.lineno)
+
+
+def _shown(path: FieldPath, found: Meaning, line: int) -> Iterator[Flaw]:
+    name = ".".join(path)
+    for kind in kinds(found.annotation):
+        if issubclass(kind, date | datetime):
+            yield Flaw(line, f'"{name}" is a date', f"write {{{{ {name} | day }}}}, or | date, or | time")
+        elif issubclass(kind, BaseModel):
+            yield Flaw(line, f'"{name}" is not a text', nearest("", list(kind.model_fields)))
+        elif issubclass(kind, bool | tuple):
+            yield Flaw(line, f'"{name}" is a {"choice" if issubclass(kind, bool) else "list"}, not a text')
+
+
+def plural_flaws(tree: nodes.Node, locale: Locale) -> Iterator[Flaw]:
+    """Plurals with too few or too many forms for the language."""
+    for node in tree.find_all(nodes.Filter):
+        if node.name == "plural" and not accepts_forms(locale, len(node.args)):
+            names = ", ".join(plural_categories(locale))
+            yield Flaw(node.lineno, f"plural has {len(node.args)} forms", f"{locale} has {names}")
+
+
+# --- cardinality ------------------------------------------------------------------------------------------------------
+
+
+def shown_cardinalities(tree: nodes.Template, models: Sequence[type[Event]]) -> dict[str, Cardinality]:
+    """The fields that a text shows, each with how many different values of it can be seen."""
+    shown: dict[str, Cardinality] = {}
+    for output in tree.find_all(nodes.Output):
+        for part in output.nodes:
+            for name, cardinality in _seen(part, models):
+                shown[name] = max(shown.get(name, cardinality), cardinality, key=lambda each: each.rank)
+    return shown
+
+
+def _seen(node: nodes.Node, models: Sequence[type[Event]]) -> Iterator[tuple[str, Cardinality]]:
+    path = plain_path(node)
+    if path:
+        found = [each for each in (meaning(path, model) for model in models) if isinstance(each, Meaning)]
+        ranked = [each.cardinality or Cardinality.UNIQUE for each in found]
+        yield ".".join(path), max(ranked, key=lambda each: each.rank, default=Cardinality.ONE_OF_N)
+    elif isinstance(node, nodes.CondExpr):
+        # A condition only chooses: what it asks is not shown.
+        for branch in (node.expr1, node.expr2):
+            yield from _seen(branch, models) if branch else ()
+    else:
+        coarsest = _COARSER.get(node.name) if isinstance(node, nodes.Filter) else None
+        for child in node.iter_child_nodes():
+            for name, cardinality in _seen(child, models):
+                yield name, min(cardinality, coarsest or cardinality, key=lambda each: each.rank)

@@ -1,0 +1,267 @@
+"""A record becomes commands, or the reason why it does not: decode, route, address, render.
+
+Pure: the same record always gives the same plan. Parts fail alone: a route that an event does not fit is a rejection,
+and the other routes go on.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+from consumer.core.compiled import CompiledRoute, Failed, Ladder, Names, Unaddressed
+from consumer.core.decode import Undecodable, decode
+from consumer.core.filters import find_zone
+from consumer.core.model import (
+    Command,
+    Ended,
+    Ignored,
+    Message,
+    Outcome,
+    Plan,
+    Planned,
+    Position,
+    Record,
+    Rejected,
+    Rejection,
+)
+from consumer.core.profile import LaneFacts as LaneFacts
+from consumer.core.profile import LaneProfile as LaneProfile
+from consumer.core.profile import Mode, ShopProfile
+from consumer.core.routes import LoadedRoute, RouteSet
+from consumer.core.text import canonical_phone
+from consumer.core.wordings import Unrendered
+from schemas.dead_letter import DeadReason
+from schemas.envelope import Event
+
+
+def digest(size: int, *parts: str) -> bytes:
+    """A hash of the parts, each with its length before it, so that no two lists of parts read alike."""
+    made = blake2b(digest_size=size)
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        made.update(len(raw).to_bytes(4, "big"))
+        made.update(raw)
+    return made.digest()
+
+
+def origin(record: Record) -> Position:
+    """Where the record first stood. A dead letter is named by it, so that no lane and no copy multiplies it."""
+    return record.position
+
+
+def event_identity(event: Event, shop: str) -> tuple[str, ...]:
+    """What makes two records one event: its id, else what it says; never where it stands."""
+    if event.event_id is not None:
+        return (shop, event.source, "id", event.event_id)
+    subject, status = event.operation
+    when = event.occurred_at.isoformat()
+    state = (str(event.revision),) if event.revision is not None else (status, when)
+    if not subject:
+        state = (status, when)
+    return (shop, event.source, "said", event.type, subject, *state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An event on its way through the routes."""
+
+    record: Record
+    event: Event
+    shop: ShopProfile
+    identity: tuple[str, ...]
+    digest: bytes
+    names: Names
+    staff_names: Names
+
+
+@dataclass(slots=True)
+class _Yield:
+    """What the routes have made of an event so far."""
+
+    commands: list[Command] = field(default_factory=list)
+    ended: list[Ended] = field(default_factory=list)
+    rejections: list[Rejection] = field(default_factory=list)
+    nobody: bool = False
+
+
+class Planner:
+    """Plans the records of one lane. Implements `ports.Planner`."""
+
+    def __init__(self, profile: LaneProfile, routes: RouteSet) -> None:
+        self._profile = profile
+        self._routes: dict[str, list[CompiledRoute]] = {}
+        self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
+        self._schemes = {key: link_schemes(shop) for key, shop in profile.shops.items()}
+        self._allowed = frozenset(_listed_recipient(entry) for entry in profile.allow_list)
+        shops = tuple(profile.shops.values())
+        for loaded in routes.of_lane(profile.lane):
+            self._add(loaded, shops)
+
+    def _add(self, loaded: LoadedRoute, shops: tuple[ShopProfile, ...]) -> None:
+        if shops:
+            compiled = CompiledRoute.of(loaded.route, shops)
+            for name in dict.fromkeys(loaded.route.types):
+                self._routes.setdefault(name, []).append(compiled)
+
+    def plan(self, record: Record) -> Plan:
+        """What the lane's routes make of a record. Never raises, whatever the bytes are."""
+        event = decode(record.value, self._profile.event_bytes_limit)
+        if isinstance(event, Undecodable):
+            return Rejected(Rejection("/".join(map(str, origin(record))), event.reason, event.detail))
+        if isinstance(event, Ignored):
+            return event
+        shop = self._profile.shops.get(event.shop or self._profile.default_shop or "")
+        if shop is None:
+            return Ignored("other_shop", event.type)
+        routes = self._routes.get(event.type)
+        return self._routed(record, event, shop, routes) if routes else Ignored("no_route", event.type)
+
+    def _routed(self, record: Record, event: Event, shop: ShopProfile, routes: list[CompiledRoute]) -> Plan:
+        reading = self._reading(record, event, shop)
+        made = _Yield()
+        for route in routes:
+            if _in_force(route, record.timestamp):
+                self._follow(route, reading, made)
+        if made.commands or made.ended or made.rejections:
+            return Planned(event.type, tuple(made.commands), tuple(made.ended), tuple(made.rejections))
+        return Ignored("unaddressable" if made.nobody else "no_route", event.type)
+
+    def _reading(self, record: Record, event: Event, shop: ShopProfile) -> _Reading:
+        around = self._surroundings[shop.id]
+        staff_names = event_names(event) | around
+        zone = find_zone(event.customer.timezone) if event.customer and event.customer.timezone else None
+        names = staff_names | {"timezone": zone} if zone else staff_names
+        payload = blake2b(record.value or b"", digest_size=4).digest()
+        return _Reading(record, event, shop, event_identity(event, shop.id), payload, names, staff_names)
+
+    def _follow(self, route: CompiledRoute, reading: _Reading, made: _Yield) -> None:
+        """One route's part of an event; whatever goes wrong with it stays with it."""
+        wanted = route.wants(reading.names)
+        if isinstance(wanted, Failed):
+            made.rejections.append(_rejection(route, reading, DeadReason.CONDITION, wanted.detail))
+        if wanted is not True:
+            return
+        recipients = route.recipients(reading.names, self._profile.identities)
+        if isinstance(recipients, Unaddressed):
+            made.rejections.append(_rejection(route, reading, DeadReason.RECIPIENT, recipients.detail))
+        elif recipients:
+            self._tell(route, reading, recipients, made)
+        else:
+            made.nobody = True
+
+    def _tell(self, route: CompiledRoute, reading: _Reading, recipients: tuple[str, ...], made: _Yield) -> None:
+        ladder = self._ladder(route, reading)
+        thread = route.thread_of(reading.names)
+        if isinstance(ladder, Unrendered):
+            detail = f"{ladder.part}: {ladder.detail}"
+            made.rejections.append(_rejection(route, reading, DeadReason.RENDER, detail))
+            return
+        if isinstance(thread, Failed):
+            made.rejections.append(_rejection(route, reading, DeadReason.RENDER, f"thread: {thread.detail}"))
+            return
+        for command in self._commands(route, reading, recipients, (ladder, thread)):
+            self._sort(command, made)
+
+    def _ladder(self, route: CompiledRoute, reading: _Reading) -> Ladder | Unrendered:
+        schemes = self._schemes[reading.shop.id]
+        customer = reading.event.customer
+        if route.to_customer and customer:
+            return route.ladder(route.locale_for(customer.locale, reading.shop), reading.names, schemes)
+        return route.ladder(route.locale_for(None, reading.shop), reading.staff_names, schemes)
+
+    def _commands(
+        self, route: CompiledRoute, reading: _Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
+    ) -> Iterator[Command]:
+        ladder, thread = said
+        record, event = reading.record, reading.event
+        arrived = min(event.occurred_at.timestamp(), record.timestamp)
+        deadline = min(arrived + route.route.ttl, record.timestamp + self._profile.memory_seconds)
+        for recipient in recipients:
+            yield Command(
+                id=digest(12, *reading.identity, route.route.id, recipient),
+                digest=reading.digest,
+                terms=ladder.terms,
+                recipient=recipient,
+                wordings=ladder.messages,
+                thread=self._thread(thread, recipient),
+                rank=_rank(event),
+                arrived=arrived,
+                deadline=deadline,
+                source=record.position.topic,
+            )
+
+    def _thread(self, thread: str | None, recipient: str) -> int | None:
+        if thread is None:
+            return None
+        return int.from_bytes(digest(8, self._profile.lane, thread, recipient), "big")
+
+    def _sort(self, command: Command, made: _Yield) -> None:
+        match self._profile.mode:
+            case Mode.SHADOW:
+                made.ended.append(Ended(command, Outcome.SUPPRESSED, "shadow"))
+            case Mode.ALLOW_LIST if command.recipient not in self._allowed:
+                made.ended.append(Ended(command, Outcome.SUPPRESSED, "not_listed"))
+            case _:
+                made.commands.append(command)
+
+
+def event_names(event: Event) -> dict[str, Any]:
+    """What templates know of an event: `event`, and its parts by their own names."""
+    names: dict[str, Any] = {"event": event, "customer": event.customer}
+    for part in ("order", "bonus"):
+        value = getattr(event, part, None)
+        if value is not None:
+            names[part] = value
+    return names
+
+
+def _surroundings(profile: LaneProfile, shop: ShopProfile) -> dict[str, Any]:
+    return {
+        "lane": {"id": profile.lane, "slug": shop.slug},
+        "shop": {"id": shop.id},
+        "timezone": find_zone(shop.timezone),
+        "currency": shop.currency,
+    }
+
+
+def link_schemes(shop: ShopProfile) -> frozenset[str]:
+    """What a link of the shop may begin with."""
+    return frozenset({"https", shop.slug.lower()} - {""})
+
+
+def _listed_recipient(entry: str) -> str:
+    return (canonical_phone(entry) or entry) if entry.startswith("+") else entry
+
+
+def _in_force(route: CompiledRoute, timestamp: float) -> bool:
+    """By the record's timestamp, so that every lane and every replay agrees on it."""
+    since, until = route.route.from_, route.route.until
+    return (since is None or since.timestamp() <= timestamp) and (until is None or timestamp < until.timestamp())
+
+
+def _rank(event: Event) -> int:
+    if event.revision is not None:
+        return event.revision
+    moment = event.occurred_at
+    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def _rejection(route: CompiledRoute, reading: _Reading, reason: DeadReason, detail: str) -> Rejection:
+    name = digest(16, "part", *reading.identity, route.route.id).hex()
+    return Rejection(name, reason, detail, route.route.id)
+
+
+def preview(
+    loaded: LoadedRoute, event: Event, shop: ShopProfile, locale: str | None = None
+) -> tuple[Message, ...] | Unrendered:
+    """What a route says of an event, the most personal first; in `locale` instead of the customer's own. Conditions
+    and recipients are not asked."""
+    route = CompiledRoute.of(loaded.route, (shop,))
+    profile = LaneProfile(loaded.route.lane, {shop.id: shop})
+    customer = event.customer if route.to_customer else None
+    names = event_names(event) | _surroundings(profile, shop)
+    zone = find_zone(customer.timezone) if customer and customer.timezone else None
+    key = route.locale_for(locale or (customer.locale if customer else None), shop)
+    made = route.ladder(key, names | ({"timezone": zone} if zone else {}), link_schemes(shop))
+    return made if isinstance(made, Unrendered) else made.messages

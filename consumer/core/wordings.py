@@ -1,0 +1,180 @@
+"""A route's wordings, compiled for one locale, and what an event makes of them."""
+
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from babel import Locale
+from jinja2 import UndefinedError, nodes
+from jinja2.runtime import Context
+
+from consumer.core.fields import field_flaws, plural_flaws, shown_cardinalities, shown_flaws
+from consumer.core.filters import RENDER_ERRORS, UnsayableError
+from consumer.core.model import Message
+from consumer.core.templates import (
+    TEXT_BYTES,
+    FieldPath,
+    Flaw,
+    Render,
+    Sandbox,
+    compile_template,
+    context_of,
+    escape_data,
+    field_paths,
+    read_template,
+    sandbox,
+    value_at,
+)
+from consumer.core.text import NEVER_SCHEMES, canonical, clean_link, link_scheme
+from schemas.envelope import Cardinality, Event
+
+PARTS = ("title", "text", "link", "image")
+_REMEMBERED = 1024
+# Filters look at these beside the fields that they are given.
+_ALWAYS = (("timezone",), ("currency",))
+
+
+@dataclass(frozen=True, slots=True)
+class Unrendered:
+    """Why an event cannot be said in a wording. `detail` names fields and rules, never values."""
+
+    part: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One step of the ladder, read: the tree of each of its parts."""
+
+    trees: Mapping[str, nodes.Template]
+    shown: Mapping[str, Cardinality]
+
+    @property
+    def unique(self) -> bool:
+        return Cardinality.UNIQUE in self.shown.values()
+
+
+def read_wording(
+    sources: Mapping[str, str], locale: Locale, models: Sequence[type[Event]]
+) -> tuple[Wording, list[tuple[str, Flaw]]]:
+    """The wording and every flaw in it, each with the name of its part."""
+    environment = sandbox(locale)
+    trees: dict[str, nodes.Template] = {}
+    shown: dict[str, Cardinality] = {}
+    flaws: list[tuple[str, Flaw]] = []
+    for part, source in sources.items():
+        tree = read_template(source, environment)
+        if isinstance(tree, Flaw):
+            flaws.append((part, tree))
+            continue
+        flaws += [(part, flaw) for flaw in _flaws(part, tree, locale, models)]
+        shown |= shown_cardinalities(tree, models)
+        trees[part] = escape_data(tree) if part in ("link", "image") else tree
+    return Wording(trees, shown), flaws
+
+
+def _flaws(part: str, tree: nodes.Template, locale: Locale, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    unknown = list(field_flaws(tree, models))
+    yield from unknown or shown_flaws(tree, models)
+    yield from plural_flaws(tree, locale)
+    if part in ("link", "image"):
+        yield from _scheme_flaws(part, tree)
+
+
+def _scheme_flaws(part: str, tree: nodes.Template) -> Iterator[Flaw]:
+    start = literal_start(tree)
+    scheme = link_scheme(start) if start is not None else "https"
+    if scheme is None:
+        yield Flaw(1, f"this {part} has no scheme", "begin it with https:// or {{ lane.slug }}://")
+    elif scheme in NEVER_SCHEMES:
+        yield Flaw(1, f"a {part} must not begin with {scheme}:", "begin it with https:// or {{ lane.slug }}://")
+    elif part == "image" and scheme != "https":
+        yield Flaw(1, "an image must begin with https://")
+
+
+def literal_start(tree: nodes.Template) -> str | None:
+    """What a template begins with whatever the event; None where that depends on the event."""
+    first = tree.body[0] if tree.body else nodes.Output([nodes.TemplateData("")])
+    head = first.nodes[0] if isinstance(first, nodes.Output) else None
+    return head.data if isinstance(head, nodes.TemplateData) else None
+
+
+@dataclass(slots=True)
+class CompiledWording:
+    """A wording that can be rendered. What it made of the same values is remembered, unless it is somebody's own."""
+
+    environment: Sandbox
+    wording: Wording
+    parts: tuple[tuple[str, str | Render], ...] = ()
+    paths: tuple[FieldPath, ...] = ()
+    unique: bool = False
+    _memory: OrderedDict[tuple[Any, ...], Message] = field(default_factory=OrderedDict)
+
+    @classmethod
+    def of(cls, wording: Wording, locale: Locale) -> "CompiledWording":
+        environment = sandbox(locale)
+        parts = tuple((part, compile_template(tree, environment)) for part, tree in wording.trees.items())
+        paths = {path for tree in wording.trees.values() for path, _ in field_paths(tree)}
+        known = (*sorted(paths), *(_ALWAYS if paths else ()))
+        return cls(environment, wording, parts, known, wording.unique)
+
+    def render(self, names: Mapping[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
+        """The message for an event. `schemes`: what a link may begin with."""
+        if self.unique:
+            return self._rendered(names, schemes)
+        key = (schemes, *[value_at(names, path) for path in self.paths])
+        known = self._memory.get(key)
+        if known is not None:
+            self._memory.move_to_end(key)
+            return known
+        made = self._rendered(names, schemes)
+        if isinstance(made, Message):
+            self._remember(key, made)
+        return made
+
+    def _remember(self, key: tuple[Any, ...], message: Message) -> None:
+        self._memory[key] = message
+        if len(self._memory) > _REMEMBERED:
+            self._memory.popitem(last=False)
+
+    def _rendered(self, names: Mapping[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
+        context = context_of(names, self.environment)
+        said: dict[str, str] = {}
+        for part, render in self.parts:
+            made = _part(part, render, context, schemes)
+            if isinstance(made, Unrendered):
+                return made
+            if made:
+                said[part] = made
+        return Message(said.get("title", ""), said["text"], said.get("link"), said.get("image"))
+
+
+def _part(part: str, render: str | Render, context: Context, schemes: frozenset[str]) -> str | Unrendered:
+    try:
+        text = render if isinstance(render, str) else render(context)
+    except RENDER_ERRORS as error:
+        return Unrendered(part, _detail(error))
+    return _clean_text(part, text) if part in ("title", "text") else _clean_link(part, text, schemes)
+
+
+def _clean_text(part: str, text: str) -> str | Unrendered:
+    text = canonical(text)
+    if len(text.encode()) > TEXT_BYTES:
+        return Unrendered(part, f"longer than {TEXT_BYTES} bytes")
+    return text or Unrendered(part, "empty")
+
+
+def _clean_link(part: str, text: str, schemes: frozenset[str]) -> str | Unrendered:
+    """An empty link is none: a template may leave it out with an `if`."""
+    if not text.strip():
+        return ""
+    link = clean_link(text, schemes if part == "link" else ("https",))
+    return link if link is not None else Unrendered(part, "not a link that may be opened")
+
+
+def _detail(error: Exception) -> str:
+    """Only our own messages and those about absent fields are known to hold no value of the event."""
+    if isinstance(error, UnsayableError | UndefinedError):
+        return str(error)
+    return type(error).__name__
