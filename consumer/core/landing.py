@@ -1,7 +1,7 @@
 """From the verdicts of a request to its landing: who ended how, who waits again, who needs a letter."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from consumer.core.memory import Memory, OpenAttempt
@@ -14,6 +14,7 @@ from consumer.core.model import (
     OnUnsure,
     Outcome,
     Parcel,
+    Position,
     Refused,
     Unsure,
     Verdict,
@@ -38,7 +39,7 @@ class Landed(NamedTuple):
     halve: bool = False
 
 
-def attempt_records(batch: Batch, positions: dict[bytes, list[tuple[str, int, int]]]) -> list[Attempt]:
+def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[Attempt]:
     """The attempt's record, in parts when it carries more than `COMMANDS_PER_PART` commands."""
     pieces = [
         Parcel(parcel.message, parcel.level, parcel.commands[start : start + COMMANDS_PER_PART])
@@ -66,7 +67,7 @@ def attempt_records(batch: Batch, positions: dict[bytes, list[tuple[str, int, in
     ]
 
 
-def _attempt_parcel(parcel: Parcel, positions: dict[bytes, list[tuple[str, int, int]]]) -> AttemptParcel:
+def _attempt_parcel(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]]) -> AttemptParcel:
     commands = parcel.commands
     # The values are ours and typed already; validating a thousand rows again would cost more than writing them.
     return AttemptParcel.model_construct(
@@ -81,7 +82,9 @@ def _attempt_parcel(parcel: Parcel, positions: dict[bytes, list[tuple[str, int, 
             ranks=[command.rank for command in commands],
             arrived=[command.arrived for command in commands],
             deadlines=[command.deadline for command in commands],
-            positions=[positions.get(command.id, []) for command in commands],
+            positions=[
+                [(at.topic, at.partition, at.offset) for at in positions.get(command.id, ())] for command in commands
+            ],
         ),
     )
 

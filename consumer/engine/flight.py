@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 from consumer.core.desk import Desk
 from consumer.core.facts import CommandEnded, DeadLettered, Pushed, RequestSent, RequestWithdrawn
@@ -76,7 +77,7 @@ class Flight:
         await self._land(landed)
 
     async def _write_attempt(self) -> None:
-        places = {c.id: [tuple(position) for position in self.desk.positions(c)] for c in self.batch.commands}
+        places = {command.id: self.desk.positions(command) for command in self.batch.commands}
         offset = 0
         for record in attempt_records(self.batch, places):
             offset = (await self.office.parts.journal.append(record)).offset
@@ -114,7 +115,8 @@ class Flight:
     async def _until_cutoff(self) -> Verdicts:
         send = asyncio.ensure_future(self.office.parts.sink.send(self.batch))
         try:
-            await asyncio.wait({send, self.office.cutoff}, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {send, self.office.cutoff}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             return send.result() if send.done() else (Unsure("stopped"),)
         finally:
             send.cancel()

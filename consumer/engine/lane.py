@@ -157,7 +157,7 @@ class Lane:
                 await self._accede(claim.epoch, mine_before, appended.timestamp, anchored)
                 self._tell_read_back(began)
                 return True
-            if self._memory.claim_offset > appended.offset:
+            if (self._memory.claim_offset or 0) > appended.offset:
                 # Somebody claims beside us: let the group say who is right before the next try.
                 await self._pause(RECLAIM_PAUSE_SECONDS)
         return False
