@@ -13,11 +13,14 @@ MAY_BE_MISSING = "olist"
 
 
 def _kafka() -> str | None:
-    """The ring knows best what it needs; it is asked only when it is there, so that this file stands alone."""
+    """The ring knows best what it needs; where it does not say, a broker of somebody's, or Java and Maven, will do."""
     try:
         ring = importlib.import_module("tests.kafka.ring")
     except ModuleNotFoundError:
-        return None
+        if os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+            return None
+        missing = [tool for tool, program in (("java", "java"), ("maven", "mvn")) if not shutil.which(program)]
+        return f"no {' and no '.join(missing)}" if missing else None
     return cast("Callable[[], str | None]", ring.available)()
 
 

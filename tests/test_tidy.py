@@ -175,6 +175,8 @@ def test_a_circle_of_imports_is_found() -> None:
     second = Source("consumer/app/b.py", "from consumer.app.a import x")
     assert list(floors.circles([first, second]))
     assert not list(floors.circles([first, Source("consumer/app/b.py", "x = 1")]))
+    typing_only = Source("consumer/app/b.py", "if TYPE_CHECKING:\n    from consumer.app.a import X")
+    assert not list(floors.circles([first, typing_only]))
 
 
 def test_long_functions_are_counted_over_the_tree() -> None:

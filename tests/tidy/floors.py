@@ -86,7 +86,7 @@ def circles(sources: Sequence[Source]) -> Iterator[str]:
 
 
 def _targets(source: Source) -> Iterator[str]:
-    for _, module, name in source.imports:
+    for _, module, name in source.run_time_imports:
         yield f"{module}.{name}"
         # `from package import module` is an edge to the module; its package's own file is run first and knows nobody.
         yield module

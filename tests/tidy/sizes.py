@@ -64,5 +64,5 @@ def tests_are_sentences(source: Source) -> Iterator[str]:
         return
     for function in source.functions:
         name = function.name.removeprefix("test_")
-        if name != function.name and name.count("_") < 2 and not ast.get_docstring(function):
+        if name != function.name and name.count("_") < 1 and not ast.get_docstring(function):
             yield f"{source.path}:{function.lineno}: {function.name} does not say what holds"

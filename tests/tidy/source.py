@@ -59,6 +59,17 @@ class Source:
             elif isinstance(node, ast.ImportFrom):
                 yield from (Imported(node.lineno, self._absolute(node), alias.name) for alias in node.names)
 
+    @property
+    def run_time_imports(self) -> Iterator[Imported]:
+        """Without those that only a type checker follows."""
+        guards = [
+            node for node in self.nodes if isinstance(node, ast.If) and dotted(node.test).endswith("TYPE_CHECKING")
+        ]
+        typing_only = {
+            getattr(inner, "lineno", 0) for guard in guards for line in guard.body for inner in ast.walk(line)
+        }
+        yield from (imported for imported in self.imports if imported.line not in typing_only)
+
     def _absolute(self, node: ast.ImportFrom) -> str:
         if not node.level:
             return node.module or ""
