@@ -130,8 +130,7 @@ class Planner:
     def _reading(self, record: Record, event: Event, shop: ShopProfile) -> _Reading:
         around = self._surroundings[shop.id]
         staff_names = event_names(event) | around
-        zone = find_zone(event.customer.timezone) if event.customer and event.customer.timezone else None
-        names = staff_names | {"timezone": zone} if zone else staff_names
+        names = staff_names | _own_zone(event)
         payload = blake2b(record.value or b"", digest_size=4).digest()
         return _Reading(record, event, shop, event_identity(event, shop.id), payload, names, staff_names)
 
@@ -216,6 +215,18 @@ def event_names(event: Event) -> dict[str, Any]:
     return names
 
 
+def names_of(event: Event, profile: LaneProfile, shop: ShopProfile, to_customer: bool) -> dict[str, Any]:
+    """Everything that a template may name, and the time zone and currency for the filters: the customer's own zone
+    where the customer is told, else the shop's."""
+    return event_names(event) | _surroundings(profile, shop) | (_own_zone(event) if to_customer else {})
+
+
+def _own_zone(event: Event) -> dict[str, Any]:
+    name = event.customer.timezone if event.customer else None
+    zone = find_zone(name) if name else None
+    return {"timezone": zone} if zone else {}
+
+
 def _surroundings(profile: LaneProfile, shop: ShopProfile) -> dict[str, Any]:
     return {
         "lane": {"id": profile.lane, "slug": shop.slug},
@@ -260,8 +271,7 @@ def preview(
     route = CompiledRoute.of(loaded.route, (shop,))
     profile = LaneProfile(loaded.route.lane, {shop.id: shop})
     customer = event.customer if route.to_customer else None
-    names = event_names(event) | _surroundings(profile, shop)
-    zone = find_zone(customer.timezone) if customer and customer.timezone else None
+    names = names_of(event, profile, shop, route.to_customer)
     key = route.locale_for(locale or (customer.locale if customer else None), shop)
-    made = route.ladder(key, names | ({"timezone": zone} if zone else {}), link_schemes(shop))
+    made = route.ladder(key, names, link_schemes(shop))
     return made if isinstance(made, Unrendered) else made.messages

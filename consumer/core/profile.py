@@ -57,11 +57,12 @@ class LaneProfile:
 class LaneFacts:
     """What checking routes must know of a lane beside its profile: how many different texts it can say in a minute.
 
-    None is no bound worth counting (a webhook, a console).
+    None is no bound worth counting (a webhook, a console). `needs_title`: its provider takes no message without one.
     """
 
     profile: LaneProfile
     texts_per_minute: float | None = None
+    needs_title: bool = False
 
     @property
     def scarce(self) -> bool:

@@ -1,0 +1,242 @@
+"""Routes against the lanes they are for: examples, languages, link schemes, and how many texts a lane can say.
+
+`check_routes` refuses, `warn_routes` advises. Both find everything at once and name file and line.
+"""
+
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Unaddressed
+from consumer.core.decode import Undecodable, decode
+from consumer.core.document import Path, Problem
+from consumer.core.fields import plural_flaws
+from consumer.core.filters import find_locale
+from consumer.core.model import Ignored, Message
+from consumer.core.plan import link_schemes, names_of
+from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
+from consumer.core.routes import Example, Expectation, LoadedRoute, RouteSet, WordingText
+from consumer.core.templates import Flaw, nearest, read_template, sandbox
+from consumer.core.text import link_scheme
+from consumer.core.wordings import PARTS, Unrendered, Wording, literal_start, read_wording
+from schemas.envelope import Cardinality, Event
+
+# How many values of a field are seen within one `deliver_within`; a guess that errs to the many.
+_VALUES = {Cardinality.ONE_OF_N: 10.0, Cardinality.BUCKETED: 100.0, Cardinality.UNIQUE: float("inf")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One route beside the lane that it is for, and the files of examples."""
+
+    loaded: LoadedRoute
+    facts: LaneFacts
+    files: Mapping[str, str]
+
+    @property
+    def shops(self) -> tuple[ShopProfile, ...]:
+        return tuple(self.facts.profile.shops.values())
+
+    def ladders(self) -> Iterator[tuple[Path, str, Sequence[WordingText]]]:
+        """Each ladder with its place and the locale it is told in."""
+        for code, ladder in self.loaded.route.ladders.items():
+            if code:
+                yield ("wordings", code), code, ladder
+            else:
+                yield from ((("wordings",), each, ladder) for each in sorted({shop.locale for shop in self.shops}))
+
+
+def check_routes(
+    routes: RouteSet, lanes: Mapping[str, LaneFacts], files: Mapping[str, str] | None = None
+) -> list[Problem]:
+    """Everything for which these routes must not run on these lanes. `files`: texts of the examples' events by name."""
+    problems: list[Problem] = []
+    for loaded in routes.routes:
+        facts = lanes.get(loaded.route.lane)
+        if facts is None:
+            name = loaded.route.lane
+            problems.append(loaded.problem(("lane",), f'there is no lane "{name}"', nearest(name, lanes)))
+        else:
+            checked = _Checked(loaded, facts, files or {})
+            problems += _lane_problems(checked)
+            problems += _example_problems(checked)
+    return sorted(set(problems))
+
+
+def warn_routes(routes: RouteSet, lanes: Mapping[str, LaneFacts]) -> list[Problem]:
+    """What is possible and probably not meant."""
+    warnings: list[Problem] = []
+    for loaded in routes.routes:
+        if not loaded.route.examples:
+            warnings.append(loaded.problem(("id",), "no examples", "an example shows the text and keeps it right"))
+        facts = lanes.get(loaded.route.lane)
+        if facts is not None and facts.scarce:
+            warnings += _crowded(_Checked(loaded, facts, {}))
+    return sorted(set(warnings))
+
+
+def _lane_problems(checked: _Checked) -> Iterator[Problem]:
+    loaded, profile = checked.loaded, checked.facts.profile
+    if loaded.route.ttl > profile.memory_seconds:
+        yield loaded.problem(("ttl",), f"ttl is longer than the memory of lane {profile.lane}")
+    yield from _language_problems(checked)
+    for path, locale, ladder in checked.ladders():
+        yield from _refused(checked, path, _read(checked, locale, ladder))
+        for level, wording in enumerate(ladder):
+            yield from _wording_problems(checked, (*path, level), wording, locale)
+
+
+def _language_problems(checked: _Checked) -> Iterator[Problem]:
+    written = {code.replace("_", "-").lower() for code in checked.loaded.route.ladders}
+    for shop in checked.shops:
+        spelt = shop.locale.replace("_", "-").lower()
+        if "" not in written and not written & {spelt, spelt.partition("-")[0]}:
+            what = f"no wordings in {shop.locale}, the language of shop {shop.id}"
+            yield checked.loaded.problem(("wordings",), what, f"add wordings.{shop.locale}")
+
+
+def _wording_problems(checked: _Checked, path: Path, wording: WordingText, code: str) -> Iterator[Problem]:
+    loaded = checked.loaded
+    if checked.facts.needs_title and wording.title is None:
+        yield loaded.problem(path, "the key title is missing", f"lane {loaded.route.lane} sends nothing without one")
+    if wording.link is not None:
+        yield from _scheme_problems(checked, (*path, "link"), wording.link)
+    locale = find_locale(code)
+    for part, source in wording.sources().items():
+        tree = read_template(source, sandbox(locale)) if locale else None
+        if locale and tree and not isinstance(tree, Flaw):
+            yield from (loaded.flaw((*path, part), flaw) for flaw in plural_flaws(tree, locale))
+
+
+def _scheme_problems(checked: _Checked, path: Path, source: str) -> Iterator[Problem]:
+    tree = read_template(source, sandbox(FALLBACK_LOCALE))
+    start = None if isinstance(tree, Flaw) else literal_start(tree)
+    scheme = link_scheme(start) if start else None
+    known = frozenset({"https"}).union(*(link_schemes(shop) for shop in checked.shops))
+    if scheme and scheme not in known:
+        what = f"link: no shop of lane {checked.facts.profile.lane} has links that begin with {scheme}:"
+        yield checked.loaded.problem(path, what, "write {{ lane.slug }}://")
+
+
+# --- how many texts -------------------------------------------------------------------------------------------------
+
+
+def _read(checked: _Checked, code: str, ladder: Sequence[WordingText]) -> list[Wording]:
+    locale = find_locale(code) or FALLBACK_LOCALE
+    models = checked.loaded.route.models
+    return [read_wording(wording.sources(), locale, models)[0] for wording in ladder]
+
+
+def _refused(checked: _Checked, path: Path, ladder: Sequence[Wording]) -> Iterator[Problem]:
+    """Each recipient would take a request of the lane's few, and nothing could be done about it when many come."""
+    fixed = checked.loaded.route.ladder == "off"
+    if checked.facts.scarce and ladder[0].unique and (fixed or all(wording.unique for wording in ladder)):
+        names = sorted(name for name, each in ladder[0].shown.items() if each is Cardinality.UNIQUE)
+        what = f"everybody gets a text of their own ({', '.join(names)}), and {_rate(checked)}"
+        mend = "set ladder: on" if fixed else "add a coarser wording without these fields"
+        yield checked.loaded.problem((*path, 0), what, mend)
+
+
+def _crowded(checked: _Checked) -> Iterator[Problem]:
+    minutes = checked.loaded.route.deliver_within_seconds / 60
+    for path, locale, ladder in checked.ladders():
+        coarsest = _read(checked, locale, ladder)[-1]
+        texts = prod(_VALUES[each] for each in coarsest.shown.values())
+        if texts > (checked.facts.texts_per_minute or 0) * minutes and not coarsest.unique:
+            what = f"the coarsest wording may have {texts:.0f} different texts ({', '.join(sorted(coarsest.shown))})"
+            mend = f"{_rate(checked)}; add a coarser one or give deliver_within more time"
+            yield checked.loaded.problem((*path, len(ladder) - 1), what, mend)
+
+
+def _rate(checked: _Checked) -> str:
+    return f"lane {checked.facts.profile.lane} says {checked.facts.texts_per_minute:g} different texts a minute"
+
+
+# --- examples -------------------------------------------------------------------------------------------------------
+
+
+def _example_problems(checked: _Checked) -> Iterator[Problem]:
+    route = CompiledRoute.of(checked.loaded.route, checked.shops) if checked.shops else None
+    for index, example in enumerate(checked.loaded.route.examples if route else ()):
+        event = _event_of(checked, example)
+        where: Path = ("examples", index)
+        if isinstance(event, str):
+            yield checked.loaded.problem((*where, "event"), event)
+        elif route:
+            for part, what, mend in _differences(route, example, event, checked.facts.profile):
+                yield checked.loaded.problem((*where, *part), what, mend)
+
+
+def _event_of(checked: _Checked, example: Example) -> Event | str:
+    """The example's event; its file stands beside the route's or beside the folder of the routes."""
+    folder = posixpath.dirname(checked.loaded.tree.file)
+    places = [posixpath.join(folder, example.event), example.event, posixpath.join(folder, "..", example.event)]
+    text = next((checked.files[name] for name in map(posixpath.normpath, places) if name in checked.files), None)
+    if text is None:
+        return f'there is no file "{example.event}"'
+    event = decode(text.encode("utf-8", "surrogatepass"), checked.facts.profile.event_bytes_limit)
+    if isinstance(event, Undecodable):
+        return f"not an event: {event.reason} {event.detail}".rstrip()
+    if isinstance(event, Ignored) or event.type not in checked.loaded.route.types:
+        return f"an event of another type than {', '.join(checked.loaded.route.types)}"
+    return event
+
+
+_Difference = tuple[Path, str, str]
+
+
+def _differences(route: CompiledRoute, example: Example, event: Event, profile: LaneProfile) -> Iterator[_Difference]:
+    shop = _shop_of(event, profile)
+    names = names_of(event, profile, shop, route.to_customer)
+    silence = _silence(route, names, profile)
+    if silence or not example.sent:
+        if silence and example.sent:
+            yield ("event",), f"nothing is sent: {silence}", "give another event, or say sent: false"
+        elif not silence:
+            yield ("sent",), "something is sent", ""
+        return
+    customer = event.customer if route.to_customer else None
+    locale = route.locale_for(example.locale or (customer.locale if customer else None), shop)
+    ladder = route.ladders[locale]
+    if example.level >= len(ladder):
+        yield ("level",), f"there is no level {example.level}", f"the last one is {len(ladder) - 1}"
+        return
+    made = ladder[example.level].render(names, link_schemes(shop))
+    yield from _unlike(made, example.expect)
+
+
+def _silence(route: CompiledRoute, names: dict[str, object], profile: LaneProfile) -> str:
+    """Why an event is told to nobody; empty when it is told."""
+    wanted = route.wants(names)
+    if isinstance(wanted, Failed):
+        return f"when fails with {wanted.detail}"
+    if not wanted:
+        return "when is false"
+    recipients = route.recipients(names, profile.identities)
+    if isinstance(recipients, Unaddressed):
+        return recipients.detail
+    return "" if recipients else "the event names nobody"
+
+
+def _shop_of(event: Event, profile: LaneProfile) -> ShopProfile:
+    """The event's shop. An example may be about a shop that the lane does not serve: then it is like the first one,
+    with its own name as its slug."""
+    name = event.shop or profile.default_shop or ""
+    first = next(iter(profile.shops.values()))
+    return profile.shops.get(name) or (replace(first, id=name, slug=name) if name else first)
+
+
+def _unlike(made: Message | Unrendered, expect: Expectation) -> Iterator[_Difference]:
+    if isinstance(made, Unrendered):
+        yield ("event",), f"{made.part}: {made.detail}", ""
+        return
+    for part in PARTS:
+        wanted, got = getattr(expect, part), getattr(made, part)
+        if wanted is not None and _seen(wanted) != _seen(got or ""):
+            yield ("expect", part), f'{part} is "{got or ""}"', f'expected is "{wanted}"'
+
+
+def _seen(text: str) -> str:
+    """Nobody sees whether a space may break."""
+    return text.replace("\u00a0", " ")
