@@ -1,7 +1,8 @@
 """A small Kafka in this process: librdkafka's mock cluster, for the demo and for quick tests.
 
-It keeps nothing on disk, about 5 MiB or 100,000 batches a partition, knows neither CreateTopics nor offsets by time, and
-proves nothing about Kafka. As a program it prints its address as one JSON line and runs until its input closes.
+It keeps nothing on disk, about 5 MiB or 100,000 batches a partition, knows neither CreateTopics nor offsets by time,
+and proves nothing about Kafka. As a program it prints its address as one JSON line, makes the topics that it is told,
+one a line, and runs until its input closes.
 """
 
 import json
@@ -10,8 +11,10 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Any, Self
 
-# What a client of the embedded broker should ask for: it answers an empty fetch only after the whole wait.
+# What clients of the embedded broker need in `Timing`: it answers an empty fetch only after the whole wait, and refuses
+# members that come to a rebalance after the leader has handed out the assignment.
 FETCH_WAIT_MS = 20
+SETTLE_MS = 150
 PARTITIONS = 4
 ANSWER_SECONDS = 10.0
 

@@ -17,6 +17,7 @@ from consumer.streams.track import Track
 from consumer.streams.writer import TooLarge, Writer, Written
 
 READ_RECORDS = 500
+FETCH_WAIT_MS = 100
 PROBE_SECONDS = 10.0
 UNREACHABLE_SECONDS = 120.0
 TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 1 MiB")
@@ -167,7 +168,9 @@ class KafkaJournal:
         arguments = self._settings.consuming()
         if isinstance(arguments, Trouble):
             return arguments
-        consumer = AIOKafkaConsumer(**arguments)
+        # A fetch under way holds back the next seek: it must not wait long where nothing comes.
+        wait_ms = min(self._settings.timing.fetch_wait_ms, FETCH_WAIT_MS)
+        consumer = AIOKafkaConsumer(**arguments | {"fetch_max_wait_ms": wait_ms})
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await consumer.start()

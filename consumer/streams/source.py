@@ -316,7 +316,7 @@ class _Listener(ConsumerRebalanceListener):
 
 
 def _let_followers_sync(consumer: Any, seconds: float) -> None:
-    """Make a group's leader wait before it hands out the assignment, for brokers that want the followers to ask first."""
+    """Make a group's leader wait before it hands out the assignment, where the followers must have asked first."""
     if not seconds:
         return
     coordinator = consumer._coordinator

@@ -153,7 +153,8 @@ class KafkaServer:
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=1.0) as connection:
                 connection.sendall(len(request).to_bytes(4, "big") + request)
-                return len(connection.recv(64)) > 8
+                answer = connection.recv(64)
+                return int.from_bytes(answer[8:12], "big") > 0
         except OSError:
             return False
 
