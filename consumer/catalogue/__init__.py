@@ -1,4 +1,4 @@
-"""The routes, texts and sample events that a shop starts from; `vestnik init` copies them into the shop's own folder."""
+"""The routes, texts and sample events that a shop starts from; `vestnik init` copies them into its own folder."""
 
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
