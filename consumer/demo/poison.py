@@ -39,6 +39,25 @@ def cut_utf8(event: Document) -> bytes:
     return body[: body.rindex("Ж".encode()) + 1] + b'"}'
 
 
-SPOILS: dict[str, Spoil] = {
-    spoil.__name__: spoil for spoil in (cut_json, wrong_schema, not_a_number, unknown_version, cut_utf8, not_json)
-}
+def too_deep(event: Document) -> bytes:
+    """Somebody's attack, or somebody's bug: a value nested in itself."""
+    body = encode({**event, "note": "@"})
+    return body.replace(b'"@"', b'{"a":' * 100 + b"1" + b"}" * 100)
+
+
+def twice_the_key(event: Document) -> bytes:
+    """Two amounts in one event: each reader would believe another one."""
+    return encode(event)[:-1] + b',"version":1}'
+
+
+_ALL: tuple[Spoil, ...] = (
+    cut_json,
+    wrong_schema,
+    not_a_number,
+    unknown_version,
+    cut_utf8,
+    not_json,
+    too_deep,
+    twice_the_key,
+)
+SPOILS: dict[str, Spoil] = {getattr(spoil, "__name__", ""): spoil for spoil in _ALL}

@@ -26,6 +26,11 @@ class Account:
     records: list[Publication] = field(default_factory=list)
     trouble: Trouble | None = None
 
+    def note(self, landed: Position, publication: Publication, at: float) -> None:
+        """The broker has it."""
+        self.sent.append(Sent(landed, at, publication.poison))
+        self.records.append(publication)
+
     @property
     def poisoned(self) -> int:
         return sum(1 for sent in self.sent if sent.poison)
@@ -49,8 +54,7 @@ async def publish_all(
         if isinstance(landed, Trouble):
             account.trouble = landed
             return
-        account.sent.append(Sent(landed, clock(), publication.poison))
-        account.records.append(publication)
+        account.note(landed, publication, clock())
 
 
 async def _stopped(stop: asyncio.Event, wait_seconds: float) -> bool:
