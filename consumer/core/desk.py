@@ -77,16 +77,14 @@ class Desk:
     def admit(self, record: Record, plan: Plan) -> Admitted:
         """Take up what the planner made of a record, and open it in the ledger."""
         position = record.position
-        match plan:
-            case Ignored():
-                self.ledger.open(position, 0)
-                return Admitted()
-            case Rejected(rejection):
-                self.ledger.open(position, 1)
-                return Admitted(rejections=(rejection,))
-            case Planned():
-                self.ledger.open(position, len(plan.commands) + len(plan.ended) + len(plan.rejections))
-                return self._admit_planned(position, plan)
+        if isinstance(plan, Ignored):
+            self.ledger.open(position, 0)
+            return Admitted()
+        if isinstance(plan, Rejected):
+            self.ledger.open(position, 1)
+            return Admitted(rejections=(plan.rejection,))
+        self.ledger.open(position, len(plan.commands) + len(plan.ended) + len(plan.rejections))
+        return self._admit_planned(position, plan)
 
     def _admit_planned(self, position: Position, plan: Planned) -> Admitted:
         ended: list[Ended] = []

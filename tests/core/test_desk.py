@@ -197,6 +197,15 @@ def test_a_refused_batch_is_halved_until_the_guilty_stands_alone() -> None:
     assert table.committable == 4
 
 
+def test_each_parcel_of_a_refused_batch_is_halved_by_itself() -> None:
+    table = Table()
+    table.plan(command("a"), command("b", text="другое"), command("c", text="другое"))
+    parcels = tuple(parcel for _ in range(2) for parcel in table.desk.take(1000.0, 6.0, ROOM))
+    table.desk.halve(Batch("1.1", 1, parcels))
+    assert sorted(table.take().commands[0].recipient for _ in range(3)) == ["a", "b", "c"]
+    assert not table.desk.due
+
+
 def test_halves_and_fresh_groups_take_turns() -> None:
     table = Table()
     for name in "abcd":
