@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from consumer.app import overrides
 from consumer.app.config import LANE_ID, LaneConfig
+from consumer.app.examples import check_examples
 from consumer.core.document import Path, Problem, locate
 from consumer.core.model import Trouble
 from consumer.core.secrets import SecretRef
@@ -18,15 +19,23 @@ if TYPE_CHECKING:
 
 def check_setup(setup: "Setup") -> Iterator[Problem]:
     """Every mistake that shows only when the parts are seen together."""
+    yield from _source_problems(setup)
     yield from _lane_problems(setup)
     yield from _account_problems(setup)
     yield from _shop_problems(setup)
     yield from _route_problems(setup)
+    yield from check_examples(setup.config, setup.routes)
 
 
 def _at(setup: "Setup", path: Path, what: str, mend: str = "") -> Problem:
     tree = setup.overridden.tree
     return Problem(tree.file, locate(tree, path), what, mend)
+
+
+def _source_problems(setup: "Setup") -> Iterator[Problem]:
+    source = setup.config.source
+    if source is not None and source.lines == "-" and len(setup.config.lanes) > 1:
+        yield _at(setup, ("source", "lines"), "standard input can be read by one lane alone", "name a file")
 
 
 def _lane_problems(setup: "Setup") -> Iterator[Problem]:

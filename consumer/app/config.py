@@ -8,6 +8,7 @@ import babel
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from consumer.core.document import Strict
+from consumer.core.profile import Identity
 from consumer.core.secrets import SecretRef
 from consumer.core.units import Bytes, Seconds
 
@@ -171,6 +172,11 @@ class LaneConfig(Strict):
     )
     lost_for: Annotated[Seconds, Field(ge=0)] = Field(
         default=60.0, description="how long the bytes of a lost request may still arrive"
+    )
+    identities: tuple[Identity, ...] = Field(
+        default=(Identity.CUSTOMER_ID, Identity.PHONE, Identity.INSTALL_ID),
+        min_length=1,
+        description="the first that an event has names the customer",
     )
     event_limit: Annotated[Bytes, Field(ge=1024, le=16 * 1024 * 1024)] = Field(
         default=256 * 1024, description="a larger event is a dead letter"

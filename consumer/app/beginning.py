@@ -1,0 +1,64 @@
+"""What `vestnik init` writes: a first configuration that tells nobody by accident, and the catalogue of routes."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+CONFIGURATION = """\
+# Every key: docs/reference/configuration.md, or `vestnik config schema`. `vestnik check` finds every mistake.
+kafka:
+  bootstrap: localhost:9092            # host:port of your brokers
+topics:
+  sources: [shop.orders, shop.bonuses] # where the shop publishes its events
+shops:
+  my-shop:                             # as `shop` in the events says
+    slug: myshop                       # links begin with myshop://
+    timezone: Europe/Moscow
+    locale: ru
+lanes:                                 # one for each provider account; an id never changes
+  app-push:
+    provider:
+      type: imshop
+      url: https://imshop.example/push # the address that IMSHOP's manager gave you
+      key: {file: secrets/imshop.key}  # a file with the key alone; chmod 600
+    mode: allow_list                   # only those below are told; `live` tells everybody
+    allow_list: ["+7 999 000-00-00"]
+  staff:
+    provider:
+      type: bitrix24
+      portal: https://example.bitrix24.ru
+      token_file: secrets/bitrix24.tokens
+      client_id: local.example
+      client_secret: {file: secrets/bitrix24.secret}
+    mode: allow_list
+    allow_list: ["1"]
+routes: routes
+"""
+
+NEXT = """\
+Next:
+  1. Put your brokers, addresses and recipients into {folder}/vestnik.yaml, and the keys into {folder}/secrets.
+  2. cd {folder}
+  3. vestnik check           # every mistake at once
+  4. vestnik preview         # what people would read
+  5. vestnik topics create   # or: vestnik topics check --print
+  6. vestnik run             # only those on allow_list are told; then mode: live
+"""
+
+
+def write_beginning(folder: Path, catalogue: Mapping[str, str]) -> list[Path] | str:
+    """Write everything that is not there yet; in words, why nothing was written. Nothing is ever overwritten."""
+    files = {"vestnik.yaml": CONFIGURATION, **catalogue}
+    standing = [name for name in files if (folder / name).exists()]
+    if standing:
+        return f"{folder / standing[0]} is there already; nothing was written"
+    written = []
+    try:
+        for name, text in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+            written.append(path)
+        (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        return f"{folder} cannot be written: {error.strerror}"
+    return written

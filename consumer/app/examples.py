@@ -1,0 +1,116 @@
+"""The examples of routes: sample events in files, and what must come of each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from consumer.app.config import Config
+from consumer.app.profiles import lane_profile, shop_profiles
+from consumer.core.decode import Undecodable, decode
+from consumer.core.document import Problem
+from consumer.core.model import Ignored, Message, Planned, Position, Record
+from consumer.core.plan import Planner, preview
+from consumer.core.profile import LaneProfile, Mode, ShopProfile
+from consumer.core.routes import Example, LoadedRoute, RouteSet
+from consumer.core.wordings import Unrendered
+from schemas.envelope import Event
+
+EVENT_BYTES_LIMIT = 1024 * 1024
+PARTS = ("title", "text", "link", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """An event from a file, and its bytes."""
+
+    event: Event
+    value: bytes
+
+
+def read_sample(path: Path) -> Sample | str:
+    """The event in a file; in words, why there is none."""
+    try:
+        value = path.read_bytes()
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    event = decode(value, EVENT_BYTES_LIMIT)
+    if isinstance(event, Undecodable):
+        return f"{path} is no event: {event.reason.value}{', ' if event.detail else ''}{event.detail}"
+    if isinstance(event, Ignored):
+        return f"{path} is no event that is known: {event.reason} {event.event_type}".rstrip()
+    return Sample(event, value)
+
+
+def sample_path(loaded: LoadedRoute, name: str) -> Path:
+    """Where an example's event lies: beside the route file, or beside its folder."""
+    folder = Path(loaded.tree.file).parent
+    beside = folder / name
+    return beside if beside.exists() else folder.parent / name
+
+
+def shop_of(event: Event, config: Config) -> ShopProfile:
+    """The event's shop. One that is not configured is made of its name, so that examples hold in any configuration."""
+    shops = shop_profiles(config)
+    name = event.shop or next(iter(shops))
+    return shops.get(name) or ShopProfile(name, slug=name)
+
+
+def check_examples(config: Config, routes: RouteSet) -> Iterator[Problem]:
+    """Every example that does not become what it promises. Routes of unknown lanes are passed over."""
+    for loaded in routes.routes:
+        if loaded.route.lane in config.lanes:
+            for index, example in enumerate(loaded.route.examples):
+                flaw = _flaw(config, loaded, example)
+                if flaw:
+                    yield loaded.problem(("examples", index), f"example {index + 1}: {flaw}")
+
+
+def _flaw(config: Config, loaded: LoadedRoute, example: Example) -> str:
+    sample = read_sample(sample_path(loaded, example.event))
+    if isinstance(sample, str):
+        return sample
+    if sample.event.type not in loaded.route.types:
+        return f"its event is {sample.event.type}, which this route does not take"
+    shop = shop_of(sample.event, config)
+    told = _told(config, loaded, sample, shop)
+    if told != example.sent:
+        return "nobody is told" if example.sent else "somebody is told, and sent is false"
+    return _message_flaw(loaded, sample, shop, example) if example.sent else ""
+
+
+def _told(config: Config, loaded: LoadedRoute, sample: Sample, shop: ShopProfile) -> bool:
+    """Whether the route makes a command of the event, whatever the lane's mode and the route's time are."""
+    known = lane_profile(config, loaded.route.lane)
+    profile = LaneProfile(known.lane, {shop.id: shop}, Mode.LIVE, default_shop=shop.id, identities=known.identities)
+    timeless = loaded.route.model_copy(update={"from_": None, "until": None, "enabled": True})
+    planner = Planner(profile, RouteSet((LoadedRoute(timeless, loaded.tree, loaded.index),)))
+    timestamp = sample.event.occurred_at.timestamp()
+    plan = planner.plan(Record(Position("example", 0, 0), timestamp, None, sample.value))
+    return isinstance(plan, Planned) and bool(plan.commands)
+
+
+def _message_flaw(loaded: LoadedRoute, sample: Sample, shop: ShopProfile, example: Example) -> str:
+    made = preview(loaded, sample.event, shop, example.locale)
+    if isinstance(made, Unrendered):
+        return f"{made.part}: {made.detail}"
+    if example.level >= len(made):
+        return f"there is no wording {example.level}; the last one is {len(made) - 1}"
+    message = made[example.level]
+    for part in PARTS:
+        wanted = getattr(example.expect, part)
+        if wanted is not None and wanted != getattr(message, part):
+            return f'{part} is "{getattr(message, part)}" and not "{wanted}"'
+    return ""
+
+
+def previewed(config: Config, loaded: LoadedRoute, path: Path | None, locale: str | None) -> tuple[Message, ...] | str:
+    """What a route says of an event, the most personal first; of its first example where no file is named."""
+    if path is None and not loaded.route.examples:
+        return f"route {loaded.route.id} has no example; name an event with --event"
+    sample = read_sample(path or sample_path(loaded, loaded.route.examples[0].event))
+    if isinstance(sample, str):
+        return sample
+    if sample.event.type not in loaded.route.types:
+        return f"the event is {sample.event.type}; route {loaded.route.id} takes {', '.join(loaded.route.types)}"
+    made = preview(loaded, sample.event, shop_of(sample.event, config), locale)
+    return f"{made.part}: {made.detail}" if isinstance(made, Unrendered) else made

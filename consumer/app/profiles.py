@@ -1,0 +1,31 @@
+"""What the planner is told of lanes and shops, made of the configuration."""
+
+from collections.abc import Mapping
+
+from consumer.app.config import Config
+from consumer.core.profile import LaneProfile, Mode, ShopProfile
+
+
+def lane_profile(config: Config, name: str) -> LaneProfile:
+    """What the planner is told of a lane. With one shop alone, events that name none are its."""
+    lane = config.lanes[name]
+    shops = shop_profiles(config, name)
+    return LaneProfile(
+        lane=name,
+        shops=shops,
+        mode=Mode(lane.mode),
+        allow_list=frozenset(lane.allow_list),
+        default_shop=next(iter(config.shops)) if len(config.shops) == 1 else None,
+        identities=tuple(lane.identities),
+        event_bytes_limit=lane.event_limit,
+        memory_seconds=lane.memory,
+    )
+
+
+def shop_profiles(config: Config, lane: str | None = None) -> Mapping[str, ShopProfile]:
+    """The shops that a lane serves; all of them without one."""
+    return {
+        name: ShopProfile(name, shop.slug, shop.locale, shop.timezone, shop.currency)
+        for name, shop in config.shops.items()
+        if lane is None or shop.lanes is None or lane in shop.lanes
+    }

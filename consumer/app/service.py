@@ -1,0 +1,132 @@
+"""The long-running process: lanes, observers and the admin port, from start to a clean stop."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+
+import structlog
+
+from consumer.app import wiring
+from consumer.app.admin import Admin, AdminSettings
+from consumer.app.logs import Logs, configure
+from consumer.app.metrics import Metrics
+from consumer.app.setup import Setup
+from consumer.app.signals import StopRequest
+from consumer.app.state import State
+from consumer.core.facts import Fact
+from consumer.core.ports import Emit
+from consumer.engine.run import Process
+from consumer.engine.view import LaneView
+
+LOOP_LAG_EVERY_SECONDS = 0.5
+FAILED = 1
+
+
+def version() -> str:
+    """The installed version of the distribution."""
+    return metadata.version("vestnik")
+
+
+OpenStreams = Callable[[Setup, Emit], wiring.OpenStreams]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller may put in the place of the usual. `observers` hear every fact; `opened` is told the admin port
+    once it listens. `once`: stop by itself when all that there was is settled."""
+
+    streams: OpenStreams = wiring.usual_streams
+    observers: Sequence[Emit] = field(default_factory=tuple)
+    opened: Callable[[int], object] = lambda _: None
+    once: bool = False
+
+
+class Service:
+    """One process: `run` it once, `stop` it from anywhere in the loop."""
+
+    def __init__(self, setup: Setup, options: Options) -> None:
+        self._options = options
+        self._setup = setup
+        self.state = State(wiring.lane_sheets(setup), time.monotonic, time.time)
+        self.metrics = Metrics(wiring.expected(setup, version()))
+        self._observers = (self.metrics.see, self.state.see, Logs(time.monotonic).see, *options.observers)
+        streams = options.streams(setup, self.emit)
+        self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member()))
+        config = setup.config.admin
+        self._admin = Admin(AdminSettings(config.host, config.port), self.state, self.metrics)
+
+    def emit(self, fact: Fact) -> None:
+        """Tell every observer."""
+        for observer in self._observers:
+            observer(fact)
+
+    def stop(self) -> None:
+        """Readiness off first, then drain."""
+        self.state.draining = True
+        self.process.stop()
+
+    async def run(self) -> int:
+        """Work until stopped; the exit code."""
+        log = structlog.stdlib.get_logger("vestnik")
+        refused = await self._admin.start()
+        if refused is not None:
+            log.error("admin_port_refused", detail=refused)
+            return FAILED
+        log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.lanes))
+        self._options.opened(self._admin.port)
+        watches = [asyncio.create_task(self._watch_loop(), name="loop lag")]
+        if self._options.once:
+            watches.append(asyncio.create_task(self._watch_end(), name="once"))
+        try:
+            return await self.process.run()
+        finally:
+            for watch in watches:
+                watch.cancel()
+            await self._admin.stop()
+            log.info("ended")
+
+    async def _watch_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + LOOP_LAG_EVERY_SECONDS
+            await asyncio.sleep(LOOP_LAG_EVERY_SECONDS)
+            self.metrics.loop_lagged(max(0.0, loop.time() - due))
+
+    async def _watch_end(self) -> None:
+        """Stop when every lane has read all that there was and holds nothing."""
+        while not all(_finished(view) for view in self.process.views()) or not self.process.lanes:
+            await asyncio.sleep(LOOP_LAG_EVERY_SECONDS)
+        self.stop()
+
+
+def _finished(view: LaneView) -> bool:
+    busy = view.waiting or view.held or view.in_flight or view.in_doubt or view.requests_in_flight
+    return view.state == "working" and view.lag_records == 0 and not busy and not view.blockages
+
+
+async def serve(setup: Setup, stop: StopRequest, options: Options) -> int:
+    """Run a service until a signal asks it to stop; the exit code."""
+    loop = asyncio.get_running_loop()
+    service = Service(setup, options)
+    loop.set_exception_handler(_tell_exception)
+    stop.attach(lambda: loop.call_soon_threadsafe(service.stop))
+    return await service.run()
+
+
+def _tell_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+    error = context.get("exception")
+    info = error if isinstance(error, BaseException) else None
+    structlog.stdlib.get_logger("vestnik").error("task_failed", detail=str(context.get("message")), exc_info=info)
+
+
+def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
+    """The whole life of the process, from logging to the exit code."""
+    logs = setup.config.logs
+    configure(logs.format, logs.level, sys.stderr, time.monotonic)
+    for warning in setup.warnings:
+        structlog.stdlib.get_logger("vestnik").warning("configuration_warning", detail=warning)
+    with asyncio.Runner() as runner:
+        return runner.run(serve(setup, stop, options))

@@ -1,0 +1,208 @@
+"""The one place where everything meets: configuration, routes, streams, sinks and the engine become lanes."""
+
+import os
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from consumer.app.config import Config, LaneConfig
+from consumer.app.families import Expected, LaneNames
+from consumer.app.profiles import lane_profile
+from consumer.app.setup import Setup
+from consumer.app.state import LaneSheet
+from consumer.core.model import Bounds, Quota, Trouble
+from consumer.core.plan import Planner
+from consumer.core.ports import DeadLetters, Emit, Journal, Source
+from consumer.engine.lane import Lane
+from consumer.engine.run import Berth
+from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.sinks.base import limits_of, make_sink
+from consumer.streams.settings import KafkaSettings, ReadPassword, SecurityProtocol, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """The three streams of one lane."""
+
+    source: Source
+    journal: Journal
+    dead_letters: DeadLetters
+
+
+OpenStreams = Callable[[str], Streams]
+"""Makes the streams of a lane, anew at each call."""
+
+
+def journal_topic(lane: str) -> str:
+    """The topic in which a lane remembers."""
+    return f"vestnik.journal.{lane}"
+
+
+def group_name(lane: str) -> str:
+    """The lane's consumer group."""
+    return f"vestnik.{lane}"
+
+
+def new_member() -> str:
+    """A name for one process's life: host, process id and a random part."""
+    return f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+# --- streams ----------------------------------------------------------------------------------------------------------
+
+
+def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
+    """The cluster of the configuration, which must have one."""
+    kafka = setup.config.kafka
+    if kafka is None:
+        raise ValueError("the configuration has no kafka")
+    security = kafka.security
+    settings = KafkaSettings(
+        bootstrap=kafka.servers,
+        security=_protocol(tls=security.tls, sasl=security.sasl is not None),
+        ca_file=str(setup.path(security.ca)) if security.ca is not None else None,
+        timing=timing or Timing(),
+    )
+    if security.sasl is None:
+        return settings
+    return replace(
+        settings,
+        sasl_mechanism=security.sasl.mechanism,
+        username=security.sasl.user,
+        password=_password(setup),
+    )
+
+
+def _protocol(*, tls: bool, sasl: bool) -> SecurityProtocol:
+    if sasl:
+        return "SASL_SSL" if tls else "SASL_PLAINTEXT"
+    return "SSL" if tls else "PLAINTEXT"
+
+
+def _password(setup: Setup) -> ReadPassword:
+    def read() -> str | Trouble:
+        sasl = setup.config.kafka.security.sasl if setup.config.kafka is not None else None
+        return setup.read_secret(sasl.password) if sasl is not None else Trouble("other", "there is no SASL")
+
+    return read
+
+
+def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> OpenStreams:
+    """Streams on the configuration's cluster."""
+    # Here, for `check` and `preview` need no Kafka client and its import is slow.
+    from consumer.streams.dead_letters import KafkaDeadLetters  # noqa: PLC0415
+    from consumer.streams.journal import KafkaJournal  # noqa: PLC0415
+    from consumer.streams.source import KafkaSource  # noqa: PLC0415
+
+    settings = kafka_settings(setup, timing)
+    topics = setup.config.topics
+
+    def opened(lane: str) -> Streams:
+        return Streams(
+            KafkaSource(settings, lane, topics.sources, emit),
+            KafkaJournal(settings, journal_topic(lane), emit, lane=lane),
+            KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
+        )
+
+    return opened
+
+
+def lines_streams(setup: Setup, emit: Emit) -> OpenStreams:
+    """Streams over the files that the configuration names in the place of Kafka."""
+    from consumer.streams.lines import LinesDeadLetters, LinesJournal, LinesSource  # noqa: PLC0415
+
+    source = setup.config.source
+    if source is None:
+        raise ValueError("the configuration has no source")
+    lines = "-" if source.lines == "-" else str(setup.path(source.lines))
+    out, topics = setup.path(source.out), setup.config.topics
+
+    def opened(lane: str) -> Streams:
+        return Streams(
+            LinesSource(lines, topics.sources, out / f"offsets.{lane}.json", emit, lane=lane),
+            LinesJournal(out / f"{journal_topic(lane)}.jsonl"),
+            # A file for each lane: two writers of one file would have to know of one another.
+            LinesDeadLetters(out / f"{topics.dead_letters}.{lane}.jsonl"),
+        )
+
+    return opened
+
+
+def usual_streams(setup: Setup, emit: Emit) -> OpenStreams:
+    """Whatever the configuration says: Kafka, or files."""
+    return kafka_streams(setup, emit) if setup.config.source is None else lines_streams(setup, emit)
+
+
+# --- lanes ------------------------------------------------------------------------------------------------------------
+
+
+def berths(setup: Setup, open_streams: OpenStreams, emit: Emit, member: str) -> list[Berth]:
+    """A place for each lane of the configuration."""
+    return [Berth(name, _builder(setup, name, open_streams, emit, member), emit) for name in setup.config.lanes]
+
+
+def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, member: str) -> Callable[[], Lane]:
+    config, account = setup.config.lanes[name], setup.accounts[name]
+    settings = lane_settings(setup, name, member)
+    planner = Planner(lane_profile(setup.config, name), setup.routes)
+
+    def build() -> Lane:
+        streams = open_streams(name)
+        sink = make_sink(account, setup.read_secret, emit, name, in_flight=config.in_flight)
+        parts = LaneParts(streams.source, streams.journal, streams.dead_letters, sink, planner, emit)
+        return Lane(settings, parts)
+
+    return build
+
+
+def lane_settings(setup: Setup, name: str, member: str) -> LaneSettings:
+    """What the engine is told of a lane; what the configuration leaves out is the provider's usual."""
+    config = setup.config.lanes[name]
+    limits = limits_of(setup.accounts[name])
+    return LaneSettings(
+        id=name,
+        member=member,
+        quota=_quota(config) or limits.quota,
+        in_flight=config.in_flight or limits.in_flight,
+        bounds=_bounds(config, setup.config),
+        memory_seconds=config.memory,
+        lost_for_seconds=config.lost_for,
+        # A new lane on a file is there to read it, and a file has no "from now on".
+        start_at="earliest" if setup.config.source is not None else config.start_at,
+        lost_offsets=config.lost_offsets,
+        drain_seconds=config.drain,
+    )
+
+
+def _quota(config: LaneConfig) -> Quota | None:
+    return None if config.quota is None else Quota(config.quota.requests, config.quota.per, config.quota.bucket)
+
+
+def _bounds(config: LaneConfig, whole: Config) -> Bounds:
+    backlog, sources = config.backlog, whole.topics.sources
+    named = sum(backlog.shares.values())
+    unnamed = [topic for topic in sources if topic not in backlog.shares]
+    rest = {topic: max(0.0, 1.0 - named) / len(unnamed) for topic in unnamed}
+    return Bounds(backlog.commands, backlog.bytes, {**backlog.shares, **rest}, backlog.records)
+
+
+# --- observers --------------------------------------------------------------------------------------------------------
+
+
+def expected(setup: Setup, version: str) -> Expected:
+    """What metrics may expect of this configuration."""
+    lanes = tuple(_lane_names(setup, name) for name in setup.config.lanes)
+    return Expected(lanes, tuple(setup.config.topics.sources), version, setup.digest)
+
+
+def _lane_names(setup: Setup, name: str) -> LaneNames:
+    routes = [loaded.route for loaded in setup.routes.of_lane(name)]
+    levels = max((len(ladder) for route in routes for ladder in route.ladders.values()), default=1)
+    account = setup.accounts[name]
+    return LaneNames(name, account.type, setup.config.lanes[name].mode, tuple(route.id for route in routes), levels)
+
+
+def lane_sheets(setup: Setup) -> list[LaneSheet]:
+    """What the admin pages know of the lanes before anything has happened."""
+    return [LaneSheet(name, setup.accounts[name].type, lane.mode) for name, lane in setup.config.lanes.items()]
