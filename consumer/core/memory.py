@@ -113,9 +113,9 @@ class Memory:
         return known[0] if known else 0
 
     def past(self, since: float) -> list[Past]:
-        """Requests that were not landed before `since`, for the gate: at most the last 512 and all without a landing.
-        Withdrawn ones are left out."""
-        landed = [past for past in self._past if past.completed is None or past.completed >= since]
+        """Requests that got no answer, or got it at or after `since`, for the gate: all without a landing, and of the
+        others at most the last 512. Withdrawn ones are left out."""
+        landed = [past for past in self._past if past.lost or (past.completed or since) >= since]
         return landed + [Past(attempt.timestamp, None) for attempt in self._open.values()]
 
     def _apply(self, entry: Entry) -> None:
@@ -196,7 +196,7 @@ class Memory:
         if len(self._landed) > _LANDED_ATTEMPTS:
             del self._landed[next(iter(self._landed))]
         if landing.verdict != "withdrawn":
-            self._past.append(Past(attempt.timestamp, at))
+            self._past.append(Past(attempt.timestamp, at, lost=landing.verdict == "unsure"))
 
     def _doubt(self, attempt: OpenAttempt, doubtful: frozenset[bytes], at: float) -> None:
         for parcel in attempt.parcels:

@@ -18,10 +18,12 @@ _TIMESTAMP_GRAIN_SECONDS = 0.001
 
 
 class Past(NamedTuple):
-    """A request of an earlier life as the journal tells it: when it started, and when it was landed, if it was."""
+    """A request of an earlier life as the journal tells it: when it started, and when it was landed, if it was. `lost`:
+    it landed without an answer, so its bytes may arrive later still."""
 
     started: float
     completed: float | None
+    lost: bool = False
 
 
 class _Flight(NamedTuple):
@@ -109,8 +111,9 @@ class Window:
     def restore(self, past: Sequence[Past], now: float, request_timeout_seconds: float) -> None:
         """Count the requests of earlier owners. One without a landing may have left just before the claim at `now`."""
         open_until = now + request_timeout_seconds + self._lost_for_seconds
-        for started, completed in past:
-            self._remember(open_until if completed is None else completed + _TIMESTAMP_GRAIN_SECONDS)
+        for started, completed, lost in past:
+            margin = _TIMESTAMP_GRAIN_SECONDS + (self._lost_for_seconds if lost else 0.0)
+            self._remember(open_until if completed is None else completed + margin)
             self._last_start = max(self._last_start, started)
 
     def used(self, now: float) -> int:
@@ -139,10 +142,10 @@ class Window:
 def past_in_bucket(past: Sequence[Past], quota: Quota, now: float) -> int:
     """How many units of a leaky bucket, `requests` deep and drained in `per_seconds`, earlier requests still fill.
 
-    A request counts at its landing, or `now` without one: the latest moment at which it can have arrived.
+    A request counts at its landing, or `now` without an answer: the latest moment at which it can have arrived.
     """
     level, at = 0.0, -math.inf
-    for moment in sorted(min(now, now if completed is None else completed) for _, completed in past):
+    for moment in sorted(now if completed is None or lost else min(now, completed) for _, completed, lost in past):
         level = max(0.0, level - (moment - at) / quota.gap_seconds) + 1
         at = moment
     return math.ceil(max(0.0, level - (now - at) / quota.gap_seconds)) if past else 0

@@ -18,7 +18,7 @@ class Backoff:
     longest_seconds: float
 
     def delay(self, n: int, dice: float) -> float:
-        """Seconds to wait after a failure that `n` others preceded in a row; `dice` in [0, 1) cuts off up to a fifth."""
+        """Seconds to wait after a failure that `n` others preceded; `dice` in [0, 1) cuts off a fifth at most."""
         grown = self.first_seconds * self.factor ** min(max(n, 0), _MOST_STEPS)
         return min(grown, self.longest_seconds) * (1 - _JITTER * dice)
 
