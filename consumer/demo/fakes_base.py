@@ -79,6 +79,7 @@ class FakeProvider:
         self.faults: list[Fault] = []
         self._port = port
         self._healed = asyncio.Event()
+        self._next = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     # --- what a subclass says -----------------------------------------------------------------------------------------
@@ -111,6 +112,11 @@ class FakeProvider:
         self.faults.clear()
         self._healed.set()
         self._healed = asyncio.Event()
+
+    async def arrived(self, count: int) -> None:
+        """Return when so many requests have arrived in all."""
+        while len(self.requests) < count:
+            await self._next.wait()
 
     def worst_window(self, seconds: float | None = None) -> int:
         """The most requests that arrived within any `seconds` (the quota's period by default), right end excluded."""
@@ -172,6 +178,8 @@ class FakeProvider:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         arrival = Arrival(self.clock(), request.path)
         self.requests.append(arrival)
+        self._next.set()
+        self._next = asyncio.Event()
         fault = self._take_fault(request.path)
         arrival.fault = fault.kind if fault else ""
         body = await request.read()
@@ -211,7 +219,8 @@ class FakeProvider:
 
     def _answered(self, fault: Fault) -> web.Response:
         if fault.kind == "status":
-            return web.Response(status=fault.status, body=fault.body.encode(), headers=fault.headers)
+            headers = {"Content-Type": "application/json", **fault.headers}
+            return web.Response(status=fault.status, body=fault.body.encode(), headers=headers)
         if fault.kind == "html":
             page = fault.body or "<html><body><h1>Bad Gateway</h1></body></html>"
             return web.Response(status=fault.status, text=page, content_type="text/html")

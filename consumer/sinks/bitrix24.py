@@ -127,8 +127,9 @@ def push_text(message: Message) -> str:
 def clip(text: str, limit_bytes: int) -> str:
     """The longest beginning that fits with an ellipsis, never cut within what is read as one letter."""
     encoded = text.encode("utf-8", "replace")
+    text = encoded.decode()
     if len(encoded) <= limit_bytes:
-        return encoded.decode()
+        return text
     kept = encoded[: limit_bytes - len("…".encode())].decode("utf-8", "ignore")
     end = len(kept)
     while end and (_joins_back(text[end]) or text[end - 1] == "\u200d"):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from consumer.core.model import Batch, Command, Message, Parcel, Terms, Trouble
 from consumer.core.secrets import ReadSecret, SecretRef
@@ -36,16 +35,15 @@ def secret(value: str | Trouble = CANARY) -> ReadSecret:
 # Bodies that no provider means as a plain "yes", however they look.
 ODD_BODIES: tuple[bytes, ...] = (
     b"", b" ", b"null", b"true", b"false", b"1", b'"success"', b"[]", b'[{"success": true}]', b"{}", b"<html>OK</html>",
-    b"success", b'{"success": "true"}', b'{"success": 1}', b'{"success": null}', b'{"success": []}', b'{"Success": true}',
+    b"success", b'{"success": "true"}', b'{"success": 1}', b'{"success": null}', b'{"success": []}',
+    b'{"Success": true}',
     b'{"success": false}', b'{"success": true, "success": false}', b'{"success": false, "success": true}',
-    b'{"success": NaN}', b'{"success": true, "at": NaN}', b'{"success": true} x', b'{"success": true', b"\xef\xbb\xbf{}",
+    b'{"success": NaN}', b'{"success": true, "at": NaN}', b'{"success": true} x', b'{"success": true',
+    b"\xef\xbb\xbf{}",
     b'{"success": true, "error": "no"}', '{"success": true}'.encode("utf-16"), b'{"success": true, "x": "\xff"}',
-    b'{"result": "true"}', b'{"result": 1}', b'{"result": false}', b'{"result": []}', b'{"result": true, "result": true}',
+    b'{"result": "true"}', b'{"result": 1}', b'{"result": false}', b'{"result": []}',
+    b'{"result": true, "result": true}',
     b'{"result": true, "error": ""}', b'{"result": true, "error": "0"}', b'{"error": 0}', b'{"error": null}',
     b'{"error": {"code": "x"}}', b'{"error": ["expired_token"]}', b"[" * 100_000, b'{"a":' * 5000, b"9" * 5000,
     b'{"success": true, "n": ' + b"9" * 5000 + b"}",
 )  # fmt: skip
-
-
-def documents(*found: dict[str, Any]) -> tuple[bytes, ...]:
-    return tuple(json.dumps(document).encode() for document in found)
