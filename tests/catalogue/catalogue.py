@@ -70,21 +70,30 @@ def say(route: Route, locale: str, event: Event) -> tuple[Message, ...]:
     return made
 
 
+@cache
+def say_example(route: str, locale: str, path: str) -> tuple[Message, ...]:
+    return say(next(each for each in routes() if each.id == route), locale, example(path))
+
+
 def everything_said(chosen: Sequence[Route]) -> Iterator[Said]:
     """Every example of every route, in every language and at every level."""
     for route in chosen:
         for path in sorted({each.event for each in route.examples}):
             for locale in route.ladders:
-                for level, message in enumerate(say(route, locale, example(path))):
+                for level, message in enumerate(say_example(route.id, locale, path)):
                     yield Said(route, locale, level, path, message)
+
+
+@cache
+def planner(lane: str) -> Planner:
+    return Planner(LaneProfile(lane, {SHOP.id: SHOP}), loaded_routes())
 
 
 def plan(lane: str, value: str) -> tuple[Command, ...]:
     """The commands of a lane for an event that arrives ten seconds after it happened."""
     event = ANY_EVENT.validate_json(value)
-    planner = Planner(LaneProfile(lane, {SHOP.id: SHOP}), loaded_routes())
     record = Record(Position("shop.events", 0, 0), event.occurred_at.timestamp() + 10, value=value.encode())
-    made = planner.plan(record)
+    made = planner(lane).plan(record)
     if isinstance(made, Ignored):
         return ()
     assert isinstance(made, Planned), made

@@ -1,16 +1,32 @@
 """The catalogue covers every event, keeps to what its lanes can carry, and says what its examples promise."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
+from consumer.core.check import check_routes, warn_routes
 from consumer.core.model import OnUnsure
-from consumer.core.routes import Route
+from consumer.core.profile import LaneFacts, LaneProfile
+from consumer.core.routes import Route, RouteSet, load_routes
 from consumer.core.units import parse_seconds
 from schemas.envelope import Cardinality
 from schemas.events import ANY_EVENT, EVENT_TYPES
-from tests.catalogue.catalogue import EXAMPLES, everything_said, example, plan, read, routes, routes_of, say
+from tests.catalogue.catalogue import (
+    EXAMPLES,
+    FILES,
+    ROUTE_FILES,
+    SHOP,
+    everything_said,
+    example,
+    loaded_routes,
+    plan,
+    read,
+    routes,
+    routes_of,
+    say,
+)
 
 CUSTOMER, STAFF = "app-push", "staff"
 STAFF_TYPES = {"order.created", "order.cancelled", "order.not_redeemed"}
@@ -59,26 +75,43 @@ def test_every_example_is_used_by_a_route_and_every_route_uses_its_own_events() 
     assert all(example(each.event).type in route.types for route in routes() for each in route.examples)
 
 
-@pytest.mark.parametrize("route", routes(), ids=by_id)
-def test_an_expectation_is_what_a_reader_gets(route: Route) -> None:
-    for each in route.examples:
-        event = example(each.event)
-        locale = each.locale or (event.customer.locale if event.customer else None)
-        assert locale is not None
-        message = say(route, locale, event)[each.level]
-        wanted = {name: text for name, text in each.expect.model_dump().items() if text is not None}
-        assert wanted, f"{each.event} expects nothing"
-        assert {name: plain(getattr(message, name)) for name in wanted} == wanted
+LANES = {
+    CUSTOMER: LaneFacts(LaneProfile(CUSTOMER, {SHOP.id: SHOP}), texts_per_minute=10, needs_title=True),
+    STAFF: LaneFacts(LaneProfile(STAFF, {SHOP.id: SHOP}), texts_per_minute=120),
+}
 
 
-def plain(text: str) -> str:
-    """Authors write a space where money has a no-break one."""
-    return text.replace("\u00a0", " ")
+def test_check_finds_nothing_to_refuse_and_nothing_to_advise() -> None:
+    assert [str(problem) for problem in check_routes(loaded_routes(), LANES, FILES)] == []
+    assert [str(problem) for problem in warn_routes(loaded_routes(), LANES)] == []
+
+
+def test_check_runs_every_expectation_of_the_catalogue() -> None:
+    """Another text in the place of each expected one is found."""
+    for path, text in ROUTE_FILES.items():
+        spoilt, count = re.subn(r'(?m)(expect: \{(?:title|text): "|^        title: ")', r"\1Spoilt ", text)
+        found = load_routes({path: spoilt})
+        assert isinstance(found, RouteSet)
+        assert count == sum(each.sent for loaded in found.routes for each in loaded.route.examples), path
+        assert len(check_routes(found, LANES, FILES)) == count, path
+
+
+@pytest.mark.parametrize("path", EXAMPLES)
+def test_an_example_becomes_one_command_for_its_customer(path: str) -> None:
+    commands = plan(CUSTOMER, EXAMPLES[path])
+    if path.endswith("_no_consent.json"):
+        assert commands == ()
+        return
+    customer = example(path).customer
+    assert customer is not None
+    assert [command.recipient for command in commands] == [customer.id]
+    assert len(commands[0].wordings) >= 2
+    assert commands[0].terms.unique[-1] is False
 
 
 @pytest.mark.parametrize("route", routes(), ids=by_id)
 def test_examples_show_both_languages_and_each_level(route: Route) -> None:
-    shown = {(each.locale or example(each.event).customer.locale, each.level) for each in route.examples}  # type: ignore[union-attr]
+    shown = {(each.locale or example(each.event).customer.locale, each.level) for each in route.examples if each.sent}  # type: ignore[union-attr]
     assert shown == {(locale, level) for locale, ladder in route.ladders.items() for level in range(len(ladder))}
 
 
@@ -162,16 +195,6 @@ def bare_event(name: str) -> Any:
 def test_nobody_is_told_not_to_pay_when_the_event_does_not_say(name: str) -> None:
     route = next(route for route in routes_of(CUSTOMER) if name in route.types)
     assert "не нужно" not in say(route, "ru", bare_event(name))[0].text
-
-
-@pytest.mark.parametrize("path", EXAMPLES)
-def test_an_example_becomes_one_command_for_its_customer(path: str) -> None:
-    commands = plan(CUSTOMER, EXAMPLES[path])
-    customer = example(path).customer
-    assert customer is not None
-    assert [command.recipient for command in commands] == [customer.id]
-    assert len(commands[0].wordings) >= 2
-    assert commands[0].terms.unique[-1] is False
 
 
 def test_each_of_the_staff_is_told_in_the_language_of_the_shop() -> None:
