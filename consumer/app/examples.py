@@ -98,9 +98,15 @@ def _message_flaw(loaded: LoadedRoute, sample: Sample, shop: ShopProfile, exampl
     message = made[example.level]
     for part in PARTS:
         wanted = getattr(example.expect, part)
-        if wanted is not None and wanted != getattr(message, part):
-            return f'{part} is "{getattr(message, part)}" and not "{wanted}"'
+        said = getattr(message, part) or ""
+        if wanted is not None and _plain(wanted) != _plain(said):
+            return f'{part} is "{said}" and not "{wanted}"'
     return ""
+
+
+def _plain(text: str) -> str:
+    """Nobody sees which kind of space an author has typed."""
+    return text.replace("\u00a0", " ").replace("\u202f", " ")
 
 
 def previewed(config: Config, loaded: LoadedRoute, path: Path | None, locale: str | None) -> tuple[Message, ...] | str:

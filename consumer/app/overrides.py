@@ -57,6 +57,8 @@ def applied(tree: Tree, environ: Mapping[str, str]) -> Overridden | list[Problem
     origins: dict[Path, str] = {}
     if isinstance(data, dict):
         for name, value in given.items():
+            if OVERRIDES[name][0] == "kafka" and "source" in data:
+                continue
             _put(data, OVERRIDES[name], value)
             origins[OVERRIDES[name]] = name
     return Overridden(Tree(tree.file, data, tree.lines), origins)

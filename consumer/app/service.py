@@ -16,7 +16,7 @@ from consumer.app.metrics import Metrics
 from consumer.app.setup import Setup
 from consumer.app.signals import StopRequest
 from consumer.app.state import State
-from consumer.core.facts import Fact
+from consumer.core.facts import Fact, LaneGauges
 from consumer.core.ports import Emit
 from consumer.engine.run import Process
 from consumer.engine.view import LaneView
@@ -62,6 +62,8 @@ class Service:
         """Tell every observer."""
         for observer in self._observers:
             observer(fact)
+        if self._options.once and isinstance(fact, LaneGauges) and self._finished():
+            self.stop()
 
     def stop(self) -> None:
         """Readiness off first, then drain."""
@@ -77,14 +79,11 @@ class Service:
             return FAILED
         log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.lanes))
         self._options.opened(self._admin.port)
-        watches = [asyncio.create_task(self._watch_loop(), name="loop lag")]
-        if self._options.once:
-            watches.append(asyncio.create_task(self._watch_end(), name="once"))
+        monitor = asyncio.create_task(self._watch_loop(), name="loop lag")
         try:
             return await self.process.run()
         finally:
-            for watch in watches:
-                watch.cancel()
+            monitor.cancel()
             await self._admin.stop()
             log.info("ended")
 
@@ -95,11 +94,9 @@ class Service:
             await asyncio.sleep(LOOP_LAG_EVERY_SECONDS)
             self.metrics.loop_lagged(max(0.0, loop.time() - due))
 
-    async def _watch_end(self) -> None:
-        """Stop when every lane has read all that there was and holds nothing."""
-        while not all(_finished(view) for view in self.process.views()) or not self.process.lanes:
-            await asyncio.sleep(LOOP_LAG_EVERY_SECONDS)
-        self.stop()
+    def _finished(self) -> bool:
+        """Every lane has read all that there was and holds nothing."""
+        return bool(self.process.lanes) and all(_finished(view) for view in self.process.views())
 
 
 def _finished(view: LaneView) -> bool:

@@ -35,15 +35,18 @@ class Setup:
         return self.base / name
 
 
-def load_setup(path: Path, environ: Mapping[str, str]) -> Setup | list[Problem]:
-    """The setup of a configuration file, or every mistake in it, in its environment and in its routes."""
+def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None) -> Setup | list[Problem]:
+    """The setup of a configuration file, or every mistake in it, in its environment and in its routes.
+
+    `lines`: a file to read in the place of Kafka and a folder to write to, seen from the working directory.
+    """
     text = read_text(path)
     if isinstance(text, Problem):
         return [text]
     tree = read_tree(text, str(path))
     if not isinstance(tree, Tree):
         return tree
-    overridden = applied(tree, environ)
+    overridden = applied(tree if lines is None else _without_kafka(tree, *lines), environ)
     if isinstance(overridden, list):
         return overridden
     config = read_part(overridden.tree, (), Config)
@@ -63,6 +66,15 @@ def load_setup(path: Path, environ: Mapping[str, str]) -> Setup | list[Problem]:
     if found:
         return found
     return Setup(config, accounts, routes, overridden, reader, base, digest, tuple(warnings_of(setup, environ)))
+
+
+def _without_kafka(tree: Tree, lines: str, out: str) -> Tree:
+    """The configuration, with files in the place of its Kafka."""
+    if not isinstance(tree.data, dict):
+        return tree
+    source = {"lines": lines if lines == "-" else str(Path(lines).absolute()), "out": str(Path(out).absolute())}
+    rest = {key: value for key, value in tree.data.items() if key != "kafka"}
+    return Tree(tree.file, {**rest, "source": source}, tree.lines)
 
 
 def read_text(path: Path) -> str | Problem:

@@ -106,7 +106,7 @@ def config_schema() -> dict[str, Any]:
         "oneOf": [found[name, "validation"] for name in sorted(providers())],
     }
     root = defs.get(whole["$ref"].rpartition("/")[2], whole) if "$ref" in whole else whole
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "vestnik.yaml", **root, "$defs": defs}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "title": "vestnik.yaml", "$defs": defs}
 
 
 def routes_schema() -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""The command line: `vestnik`. Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 partly done."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from consumer.app.signals import STOP
+
+# Before the slow imports below: a process that is told to stop while they run must still stop cleanly.
+if Path(sys.argv[0]).name in ("vestnik", "__main__.py", "cli.py") and sys.argv[1:2] == ["run"]:
+    STOP.install()
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from consumer.app.setup import Setup
+    from consumer.streams.settings import KafkaSettings
+    from consumer.streams.topics import TopicSpec
+
+FINE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+app = typer.Typer(
+    help="Order and bonus events from Kafka become push notifications.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+topics_app = typer.Typer(help="The topics that the lanes need.", no_args_is_help=True)
+config_app = typer.Typer(help="The configuration told back.", no_args_is_help=True)
+app.add_typer(topics_app, name="topics")
+app.add_typer(config_app, name="config")
+
+ConfigPath = Annotated[
+    Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="The configuration.", dir_okay=True)
+]
+OutputFormat = Annotated[Format, typer.Option("--output", "-o", help="For people, or for machines.")]
+DEFAULT_CONFIG = Path("vestnik.yaml")
+
+
+# --- the work ---------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def run(
+    config: ConfigPath = DEFAULT_CONFIG,
+    lines: Annotated[str | None, typer.Option(help="Read this file of records or events instead of Kafka.")] = None,
+    out: Annotated[str, typer.Option(help="With --lines: where the journal and the dead letters go.")] = "out",
+    once: Annotated[bool, typer.Option("--once", help="End when everything that there is has been settled.")] = False,
+) -> None:
+    """Read events, write texts, send pushes; until SIGTERM."""
+    from consumer.app.service import Options, run_service  # noqa: PLC0415
+
+    setup = _setup(config, Format.TABLE, lines=(lines, out) if lines is not None else None)
+    raise typer.Exit(run_service(setup, STOP, Options(once=once)))
+
+
+@app.command()
+def check(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
+    """Every mistake in the configuration, the routes and their examples, at once."""
+    from consumer.app import told  # noqa: PLC0415
+
+    setup = _setup(config, output)
+    routes = setup.routes.routes
+    summary = {
+        "lanes": len(setup.config.lanes),
+        "routes": len(routes),
+        "examples": sum(len(loaded.route.examples) for loaded in routes),
+    }
+    told.tell_sound(summary, setup.warnings, told.Output(output))
+
+
+@app.command()
+def preview(
+    route: Annotated[str | None, typer.Argument(help="The route's id; all routes without one.")] = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    event: Annotated[Path | None, typer.Option(help="A file with one event; the route's first example else.")] = None,
+    locale: Annotated[str | None, typer.Option(help="Instead of the customer's own, e.g. en.")] = None,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """What people would read: a route's wordings, the most personal first."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.examples import previewed  # noqa: PLC0415
+    from consumer.core.templates import nearest  # noqa: PLC0415
+
+    setup = _setup(config, output)
+    known = {loaded.route.id: loaded for loaded in setup.routes.routes}
+    if route is not None and route not in known:
+        _leave(f'unknown route "{route}"; {nearest(route, dict(known))}', USAGE)
+    failures = 0
+    for name in [route] if route is not None else known:
+        made = previewed(setup.config, known[name], event, locale)
+        if isinstance(made, str):
+            failures += 1
+            told.complain(f"{name}: {made}")
+        else:
+            told.tell_wordings(name, made, told.Output(output))
+    raise typer.Exit(_partly(failures, 1 if route is not None else len(known)))
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="A folder; it may exist already.")] = Path()) -> None:
+    """A first configuration, the catalogue of routes and their examples. Nothing is overwritten, nobody is told."""
+    from consumer.app.beginning import NEXT, write_beginning  # noqa: PLC0415
+    from consumer.catalogue import catalogue_files  # noqa: PLC0415
+
+    written = write_beginning(folder, catalogue_files())
+    if isinstance(written, str):
+        _leave(written, FAILED)
+    typer.echo(f"Wrote {len(written)} files into {folder}.")
+    typer.echo(NEXT.format(folder=folder), nl=False)
+
+
+@app.command()
+def version() -> None:
+    """The version of Vestnik."""
+    from importlib.metadata import version as installed  # noqa: PLC0415
+
+    typer.echo(installed("vestnik"))
+
+
+# --- topics -----------------------------------------------------------------------------------------------------------
+
+Replicas = Annotated[int, typer.Option(min=1, max=9, help="How many brokers keep each record of ours.")]
+
+
+@topics_app.command("create")
+def topics_create(
+    config: ConfigPath = DEFAULT_CONFIG, replicas: Replicas = 3, output: OutputFormat = Format.TABLE
+) -> None:
+    """Make the topics of ours that are missing. One that exists is left as it is."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.streams import topics  # noqa: PLC0415
+
+    settings, specs = _topics(config, replicas, output)
+    problems = asyncio.run(topics.create(settings, specs))
+    told.tell_topics(problems, "All topics of ours are there.", told.Output(output))
+    wide = any(not problem.topic for problem in problems)
+    raise typer.Exit(FAILED if wide else _partly(len(problems), sum(spec.ours for spec in specs)))
+
+
+@topics_app.command("check")
+def topics_check(
+    config: ConfigPath = DEFAULT_CONFIG,
+    replicas: Replicas = 3,
+    printed: Annotated[bool, typer.Option("--print", help="Print the commands that make them; ask no broker.")] = False,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """What is missing, or other than it should be."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.streams import topics  # noqa: PLC0415
+
+    settings, specs = _topics(config, replicas, output)
+    if printed:
+        typer.echo(topics.script(specs, settings.bootstrap), nl=False)
+        return
+    problems = asyncio.run(topics.check(settings, specs))
+    told.tell_topics(problems, "All topics are there, and as they should be.", told.Output(output))
+    raise typer.Exit(FAILED if problems else FINE)
+
+
+def _topics(config: Path, replicas: int, output: Format) -> "tuple[KafkaSettings, list[TopicSpec]]":
+    from consumer.app.wiring import kafka_settings  # noqa: PLC0415
+    from consumer.streams.topics import Shape, wanted  # noqa: PLC0415
+
+    # What the library says of a broker that is not there, our own line says better.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    setup = _setup(config, output)
+    if setup.config.kafka is None:
+        _leave("the configuration has no kafka, so that there are no topics", USAGE)
+    memory_seconds = max(lane.memory for lane in setup.config.lanes.values())
+    shape = Shape(replicas, memory_seconds, setup.config.topics.dead_letters)
+    return kafka_settings(setup), wanted(list(setup.config.lanes), setup.config.topics.sources, shape)
+
+
+# --- configuration ----------------------------------------------------------------------------------------------------
+
+
+@config_app.command("show")
+def config_show(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
+    """What is in force, and where each value came from. Secrets are stars."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.show import settings_of  # noqa: PLC0415
+
+    told.tell_settings(settings_of(_setup(config, output)), told.Output(output))
+
+
+@config_app.command("schema")
+def config_schema(
+    routes: Annotated[bool, typer.Option("--routes", help="Of a route file instead.")] = False,
+) -> None:
+    """JSON Schema of the configuration, for editors."""
+    from consumer.app import show, told  # noqa: PLC0415
+
+    told.as_json(show.routes_schema() if routes else show.config_schema())
+
+
+# --- what they share --------------------------------------------------------------------------------------------------
+
+
+def _setup(config: Path, output: Format, lines: tuple[str, str] | None = None) -> "Setup":
+    """The setup, or the end of the command with every mistake told."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.setup import load_setup  # noqa: PLC0415
+
+    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ, lines)
+    if isinstance(setup, list):
+        told.tell_problems(setup, told.Output(output))
+        raise typer.Exit(USAGE)
+    return setup
+
+
+def _partly(failures: int, total: int) -> int:
+    if failures == 0:
+        return FINE
+    return FAILED if failures >= total else PARTLY
+
+
+def _leave(words: str, code: int) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(code)
+
+
+# The demo brings the broker and half of the package with it: commands that are called by name do without.
+if sys.argv[1:2] not in [[name] for name in ("run", "check", "preview", "init", "version", "topics", "config")]:
+    from consumer.demo.commands import add_to
+
+    add_to(app)
+
+
+def main() -> None:
+    """The entry point of `vestnik`."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

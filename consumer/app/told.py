@@ -1,0 +1,107 @@
+"""What commands print: problems, settings, wordings, topics; as a table for people or as JSON for machines."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, astuple
+from enum import StrEnum
+from typing import Any
+
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.text import Text
+
+from consumer.app.show import Value
+from consumer.core.document import Problem
+from consumer.core.model import Message
+from consumer.streams.topics import TopicProblem
+
+PHONE_WIDTH = 46
+
+
+class Output(StrEnum):
+    """How a command prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def console() -> Console:
+    """Standard output, as it is at this moment. Nothing of what it is given is read as markup."""
+    return Console(highlight=False, markup=False)
+
+
+def say(text: str) -> None:
+    """A line for people, however long."""
+    console().print(text, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """The same, on standard error."""
+    Console(stderr=True, highlight=False, markup=False).print(text, soft_wrap=True)
+
+
+def as_json(value: Any) -> None:
+    """Print JSON that people can read too."""
+    say(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def tell_problems(problems: Sequence[Problem], output: Output) -> None:
+    """Every mistake on a line of its own, and how many there are."""
+    if output is Output.JSON:
+        as_json({"problems": [asdict(problem) for problem in problems], "warnings": []})
+        return
+    for problem in problems:
+        complain(str(problem))
+    complain(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}")
+
+
+def tell_sound(summary: dict[str, int], warnings: Sequence[str], output: Output) -> None:
+    """Nothing is wrong; what people should know all the same."""
+    if output is Output.JSON:
+        as_json({"problems": [], "warnings": list(warnings), **summary})
+        return
+    for warning in warnings:
+        say(f"warning: {warning}")
+    say("Fine: " + ", ".join(f"{count} {name}" for name, count in summary.items()) + ".")
+
+
+def tell_settings(values: Sequence[Value], output: Output) -> None:
+    """Each setting with where it came from."""
+    if output is Output.JSON:
+        as_json([asdict(value) for value in values])
+        return
+    # Not a table of rich's: what is cut or folded cannot be searched or copied.
+    widths = [max(len(cell) for cell in column) for column in zip(*(astuple(value) for value in values), strict=True)]
+    for value in values:
+        cells = zip(astuple(value), widths, strict=True)
+        say("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+
+
+def tell_wordings(route: str, messages: Sequence[Message], output: Output) -> None:
+    """A route's ladder, each step as a phone would show it."""
+    if output is Output.JSON:
+        as_json([{"route": route, "level": level, **message._asdict()} for level, message in enumerate(messages)])
+        return
+    for level, message in enumerate(messages):
+        name = "the most personal" if level == 0 else f"coarser, level {level}"
+        console().print(
+            Panel(_phone(message), title=Text(f"{route}: {name}"), width=PHONE_WIDTH + 4, title_align="left")
+        )
+
+
+def _phone(message: Message) -> Group:
+    length = f"title {len(message.title)}, text {len(message.text)} characters"
+    lines = [Text(message.title, style="bold"), Text(message.text)]
+    lines += [Text(part, style="blue") for part in (message.link, message.image) if part]
+    return Group(*lines, Text(length, style="dim"))
+
+
+def tell_topics(problems: Sequence[TopicProblem], good: str, output: Output) -> None:
+    """What is wrong with the topics, or that all is well."""
+    if output is Output.JSON:
+        as_json({"problems": [asdict(problem) for problem in problems]})
+        return
+    for problem in problems:
+        complain(str(problem))
+    if not problems:
+        say(good)
