@@ -9,6 +9,9 @@ from consumer.core.model import Command, Message, OnUnsure, Priority, Terms
 _STALE_FACTOR = 2
 _STALE_ROOM = 64
 
+# A route that wants no wait at all still needs a scale for its slack.
+_LEAST_WITHIN_SECONDS = 0.001
+
 GroupKey = tuple[tuple[Message, ...], OnUnsure, Priority, float, bool, tuple[bool, ...]]
 
 
@@ -28,12 +31,25 @@ def group_key(command: Command) -> GroupKey:
 class Group:
     """One group of open commands. It never is empty while an outbox shows it."""
 
-    __slots__ = ("_arrivals", "_recipients", "commands", "key", "source", "terms", "wordings")
+    __slots__ = (
+        "_arrivals",
+        "_recipients",
+        "commands",
+        "key",
+        "source",
+        "terms",
+        "weight",
+        "within_seconds",
+        "wordings",
+    )
 
     def __init__(self, command: Command, key: GroupKey) -> None:
         self.key = key
         self.wordings = command.wordings
         self.terms: Terms = command.terms
+        # Asked for at every decision, so not looked up each time.
+        self.weight = command.terms.priority.weight
+        self.within_seconds = max(command.terms.deliver_within_seconds, _LEAST_WITHIN_SECONDS)
         self.source = command.source
         self.commands: dict[bytes, Command] = {}
         self._recipients: Counter[str] = Counter()
@@ -52,7 +68,7 @@ class Group:
     @property
     def due(self) -> float:
         """When its oldest command should have been delivered."""
-        return self.oldest + self.terms.deliver_within_seconds
+        return self._top()[0] + self.within_seconds
 
     @property
     def message(self) -> Message:
@@ -118,6 +134,7 @@ class Group:
         return [command for command in self.commands.values() if command.recipient in told]
 
     def _top(self) -> tuple[float, bytes]:
-        while self._arrivals[0][1] not in self.commands:
-            heappop(self._arrivals)
-        return self._arrivals[0]
+        arrivals, commands = self._arrivals, self.commands
+        while arrivals[0][1] not in commands:
+            heappop(arrivals)
+        return arrivals[0]

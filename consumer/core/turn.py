@@ -46,7 +46,7 @@ def weighted_slack(group: Group, moment: Moment) -> float:
     late or a day late is alike, so that a backlog is not served from its hopeless end."""
     slack = max(group.due - moment.now, 0.0)
     size = min(group.size, moment.capacity.recipients)
-    return group.terms.priority.weight * size / (slack / max(group.terms.deliver_within_seconds, 0.001) + 0.02)
+    return group.weight * size / (slack / group.within_seconds + 0.02)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +75,13 @@ class SlackWithLadder:
     3. A merged group is worth the sum of its parts, as far as one request can carry it; the line is put in the order of
        worth again.
 
-    Ladders of more than two steps are walked one step up, then two, and so on; the first walk that makes nobody later
-    than the coarsest one does is kept.
+    Where ladders have more than two steps the walk is made one step up, then two, and so on; the first line that makes
+    nobody later than the coarsest one does is kept.
     """
 
     def line(self, groups: Sequence[Group], moment: Moment) -> Iterator[Choice]:
         ranked = sorted(((weighted_slack(group, moment), group) for group in groups), key=_worth, reverse=True)
-        slots = _walk(ranked, moment).slots
-        for slot in sorted(slots, key=lambda slot: slot.worth(moment.capacity.recipients), reverse=True):
+        for slot in _best_line(ranked, moment):
             yield Choice(tuple(slot.groups), slot.message, slot.level)
 
     def choose(self, groups: Sequence[Group], moment: Moment) -> Choice | None:
@@ -96,73 +95,81 @@ def _worth(ranked: tuple[float, Group]) -> float:
     return ranked[0]
 
 
-def _walk(ranked: Ranked, moment: Moment) -> "_Walk":
-    steps = max((len(group.wordings) - 1 for _, group in ranked if group.may_coarsen), default=0)
-    coarsest = _Walk(ranked, moment, steps)
-    finer = (_Walk(ranked, moment, step) for step in range(1, steps))
-    return next((walk for walk in finer if walk.lateness <= coarsest.lateness), coarsest)
-
-
 class _Slot:
-    """One message, who is told it, and when."""
+    """One message and who is told it."""
 
-    __slots__ = ("groups", "level", "message", "score", "sent_at", "size")
+    __slots__ = ("groups", "level", "message", "score", "size")
 
-    def __init__(self, message: Message, level: int, sent_at: float) -> None:
+    def __init__(self, message: Message, level: int) -> None:
         self.message = message
         self.level = level
-        self.sent_at = sent_at
         self.groups: list[Group] = []
         self.score = 0.0
         self.size = 0
-
-    def add(self, group: Group, score: float) -> None:
-        self.groups.append(group)
-        self.score += score
-        self.size += group.size
 
     def worth(self, recipients: int) -> float:
         # A single group's score counts no more than a request carries already.
         return self.score if len(self.groups) == 1 else self.score * min(1.0, recipients / self.size)
 
 
+def _best_line(ranked: Ranked, moment: Moment) -> list[_Slot]:
+    steps = max((len(group.wordings) - 1 for _, group in ranked if group.may_coarsen), default=0)
+    coarsest = _Walk(ranked, moment, steps).line
+    if steps > 1:
+        least = _lateness(coarsest, moment)
+        for step in range(1, steps):
+            finer = _Walk(ranked, moment, step).line
+            if _lateness(finer, moment) <= least:
+                return finer
+    return coarsest
+
+
+def _lateness(line: Sequence[_Slot], moment: Moment) -> float:
+    """The greatest in seconds, not below 0, when the line is sent as it stands."""
+    lateness, parcels = 0.0, 0
+    for slot in line:
+        sent_at = moment.now + parcels // moment.capacity.parcels * moment.gap_seconds
+        lateness = max(lateness, sent_at - min(group.due for group in slot.groups))
+        parcels += math.ceil(slot.size / moment.capacity.recipients)
+    return lateness
+
+
 class _Walk:
-    """One walk along the line, merging what would be late `steps` up the ladder. `lateness` is the greatest, in
-    seconds, of those that may be coarsened."""
+    """One walk in the order of rank, merging what would be late `steps` up the ladder; `line` is what comes of it, in
+    the order of worth."""
 
     def __init__(self, ranked: Ranked, moment: Moment, steps: int) -> None:
-        self.slots: list[_Slot] = []
-        self.lateness = 0.0
         self._moment = moment
         self._steps = steps
+        self._slots: list[_Slot] = []
         self._merged: dict[tuple[Message, OnUnsure], _Slot] = {}
         self._parcels = 0
         for score, group in ranked:
-            if not group.may_coarsen or self._sent_at() <= group.due:
-                self._add(self._slot(group.message, 0), group, score)
-            else:
-                self._merge(group, score)
-
-    def _merge(self, group: Group, score: float) -> None:
-        message, level = group.coarser(self._steps)
-        key = (message, group.terms.on_unsure)
-        slot = self._merged.get(key)
-        if slot is None:
-            slot = self._merged[key] = self._slot(message, level)
-        self.lateness = max(self.lateness, slot.sent_at - group.due)
-        self._add(slot, group, score)
+            alone = not group.may_coarsen or self._sent_at() <= group.due
+            self._add(self._slot(group.message, 0) if alone else self._shared(group), group, score)
+        recipients = moment.capacity.recipients
+        self.line = sorted(self._slots, key=lambda slot: slot.worth(recipients), reverse=True)
 
     def _sent_at(self) -> float:
         return self._moment.now + self._parcels // self._moment.capacity.parcels * self._moment.gap_seconds
 
     def _slot(self, message: Message, level: int) -> _Slot:
-        self.slots.append(_Slot(message, level, self._sent_at()))
-        return self.slots[-1]
+        self._slots.append(_Slot(message, level))
+        return self._slots[-1]
+
+    def _shared(self, group: Group) -> _Slot:
+        message, level = group.coarser(self._steps)
+        key = (message, group.terms.on_unsure)
+        if key not in self._merged:
+            self._merged[key] = self._slot(message, level)
+        return self._merged[key]
 
     def _add(self, slot: _Slot, group: Group, score: float) -> None:
         recipients = self._moment.capacity.recipients
         before = math.ceil(slot.size / recipients)
-        slot.add(group, score)
+        slot.groups.append(group)
+        slot.score += score
+        slot.size += group.size
         self._parcels += math.ceil(slot.size / recipients) - before
 
 
