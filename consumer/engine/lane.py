@@ -85,6 +85,17 @@ class Lane:
             lambda: self._stopping, loop.create_future(),
         )  # fmt: skip
         self._follower.listen(self._on_journal)
+        try:
+            await self._live()
+        finally:
+            # A crashed lane leaves the group too: the one made in its place would wait for it otherwise.
+            await self._parts.source.stop()
+            await self._parts.sink.close()
+            await self._parts.dead_letters.stop()
+            await self._parts.journal.stop()
+        self._move("stopped")
+
+    async def _live(self) -> None:
         await self._parts.journal.start()
         await self._parts.dead_letters.start()
         self._move("standby")
@@ -97,10 +108,6 @@ class Lane:
             await self._leave()
             for task in background:
                 task.cancel()
-        await self._parts.sink.close()
-        await self._parts.dead_letters.stop()
-        await self._parts.journal.stop()
-        self._move("stopped")
 
     # --- the seat in the consumer group -------------------------------------------------------------------------------
 
@@ -279,7 +286,7 @@ class Lane:
             return
 
     async def _leave(self) -> None:
-        """Flights finish within the budget, then count as unsure; commit; leave the group."""
+        """Flights finish within the budget, then count as unsure; commit."""
         self._move("draining")
         await self._landed(self._settings.drain_seconds)
         self._office.cutoff.cancel()
@@ -289,7 +296,6 @@ class Lane:
             flight.cancel()
         if self._tenure is not None:
             await self._settle_up(self._tenure, LANDING_SECONDS)
-        await self._parts.source.stop()
 
     async def _landed(self, seconds: float) -> None:
         if self._aloft:
