@@ -5,6 +5,7 @@ import importlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -70,9 +71,11 @@ class Word:
     below: Mapping[str, "Word"] = field(default_factory=dict)
 
 
+@cache
 def command_line() -> Word:
-    module = importlib.import_module("consumer.app.cli")
-    app = next(value for value in vars(module).values() if isinstance(value, typer.Typer))
+    """All commands, with those that the demonstration adds when `vestnik` starts."""
+    app = importlib.import_module("consumer.app.cli").app
+    importlib.import_module("consumer.demo.commands").add_to(app)
     return _word(typer.main.get_command(app))
 
 
@@ -144,6 +147,14 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("reason", sorted({*TROUBLES, *DeadReason, *blocked_reasons()}))
 def test_every_reason_of_the_code_is_explained(reason: str) -> None:
     assert f"`{reason}`" in (ROOT / "docs" / "operating.md").read_text("utf-8")
+
+
+def test_the_commands_in_the_makefile_exist() -> None:
+    recipes = (ROOT / "Makefile").read_text("utf-8")
+    shown = re.findall(r"^\t@\$\(BIN\)/(vestnik [a-z]+)(.*)$", recipes, re.MULTILINE)
+    assert shown
+    for command, rest in shown:
+        assert exists(" ".join([command, *re.findall(r"--[a-z-]+", rest)]), command_line())
 
 
 def yaml_blocks(page: str) -> list[str]:

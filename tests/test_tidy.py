@@ -56,6 +56,18 @@ async def g(consumer):
     await consumer.commit({})
 """
 
+BY_LAMBDA = """
+async def f(specs):
+    return await ask(lambda admin: g(admin, specs))
+
+async def ask(work):
+    async with asyncio.timeout(5):
+        return await work(client())
+
+async def g(admin, specs):
+    await admin.create_topics(specs)
+"""
+
 # Each breaks the rule before it.
 PLANTED: tuple[tuple[FileRule, str, str], ...] = (
     (floors.floors, CORE, "import consumer.engine.lane"),
@@ -124,6 +136,8 @@ ALLOWED: tuple[tuple[FileRule, str, str], ...] = (
         STREAM,
         "async def f(c):\n    async with asyncio.timeout(1):\n        await c.consumer.stop()",
     ),
+    (deadlines.endless_waits, STREAM, HANDED_ON),
+    (deadlines.endless_waits, STREAM, BY_LAMBDA),
     (habits.catches_everything, ENGINE, WIDE.replace("pass", "raise")),
     (habits.sleeping_tests, TEST, "async def f():\n    await asyncio.sleep(0)"),
     (habits.sleeping_tests, TEST, "from tests.virtual import run\nasync def f():\n    await asyncio.sleep(60)"),

@@ -63,7 +63,8 @@ def _is_call_of(node: ast.AST, names: set[str]) -> bool:
 
 def _arguments(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Call):
-        yield from (*node.args, *(keyword.value for keyword in node.keywords))
+        for value in (*node.args, *(keyword.value for keyword in node.keywords)):
+            yield from ast.walk(value) if isinstance(value, ast.Lambda) else (value,)
 
 
 def _is_deadline(node: ast.AST) -> bool:
