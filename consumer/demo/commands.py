@@ -1,6 +1,7 @@
 """The commands `vestnik demo` and `vestnik publish`."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
@@ -12,6 +13,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 
+from consumer.app.setup import Setup, load_setup
+from consumer.app.wiring import kafka_settings
 from consumer.core.model import Trouble
 from consumer.demo.demo import DemoOptions, run_demo
 from consumer.demo.olist import BRAZIL, Window, publications, read_orders
@@ -28,6 +31,7 @@ Seed = Annotated[int, typer.Option(help="One seed is one history of the shop.")]
 Report = Annotated[Path | None, typer.Option(help="Also write the report as JSON to this file.", dir_okay=False)]
 Fast = Annotated[float, typer.Option(min=1.0, max=100.0, help="Run the clock of quotas and providers so much faster.")]
 Bootstrap = Annotated[str, typer.Option(envvar="VESTNIK_KAFKA_BOOTSTRAP", help="host:port of some brokers.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="Take the brokers, TLS and SASL of this file.")]
 Olist = Annotated[Path | None, typer.Option(help="Folder with the Olist CSV files: publish its real orders.")]
 Speed = Annotated[float, typer.Option(min=0.001, help="With --olist: seconds of the data in one second.")]
 Day = Annotated[datetime | None, typer.Option(formats=DATE[:1], help="With --olist: this day alone.")]
@@ -51,6 +55,7 @@ def demo(seconds: Seconds = 60.0, rate: Rate = 6.0, report: Report = None, seed:
 
 def publish(  # noqa: PLR0913 - the options of a command, each with a name of its own
     bootstrap: Bootstrap = "127.0.0.1:9092",
+    config: ConfigFile = None,
     rate: Rate = 5.0,
     seconds: Open = 60.0,
     seed: Seed = 1,
@@ -63,7 +68,7 @@ def publish(  # noqa: PLR0913 - the options of a command, each with a name of it
     shift_to_now: Shift = True,
 ) -> None:
     """Publish sample events to shop.orders and shop.bonuses: of a lively shop, or real orders with --olist."""
-    now = datetime.now(UTC)
+    settings, now = _settings(bootstrap, config), datetime.now(UTC)
     if olist is None:
         if day or since or until:
             _refuse("--day, --from and --to belong to --olist")
@@ -73,7 +78,19 @@ def publish(  # noqa: PLR0913 - the options of a command, each with a name of it
         if isinstance(orders, Trouble):
             _refuse(orders.detail)
         records = publications(orders, _window(day, since, until, speed, now if shift_to_now else None))
-    raise typer.Exit(_run(lambda stop: _publish(bootstrap, records, stop)))
+    raise typer.Exit(_run(lambda stop: _publish(settings, records, stop)))
+
+
+def _settings(bootstrap: str, config: Path | None) -> KafkaSettings:
+    """The cluster of a configuration file, or the plain one at the address."""
+    if config is None:
+        return KafkaSettings(bootstrap)
+    setup = load_setup(config, os.environ)
+    if not isinstance(setup, Setup):
+        _refuse("\n".join(str(problem) for problem in setup))
+    if setup.config.kafka is None:
+        _refuse(f"{config} has no kafka")
+    return kafka_settings(setup)
 
 
 def _window(
@@ -113,9 +130,9 @@ def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, int]]) -> int:
     return asyncio.run(main())
 
 
-async def _publish(bootstrap: str, records: Iterable[Publication], stop: asyncio.Event) -> int:
+async def _publish(settings: KafkaSettings, records: Iterable[Publication], stop: asyncio.Event) -> int:
     account = Account()
-    async with Publisher(KafkaSettings(bootstrap)) as publisher:
+    async with Publisher(settings) as publisher:
         account.trouble = publisher.trouble
         if publisher.trouble is None:
             await publish_all(publisher, records, time.monotonic, stop, account)

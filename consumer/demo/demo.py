@@ -15,6 +15,7 @@ from rich.live import Live
 
 from consumer.app import wiring
 from consumer.app.logs import configure
+from consumer.app.profiles import lane_profile
 from consumer.app.service import Options, Service
 from consumer.app.setup import Setup, load_setup
 from consumer.core.model import Trouble
@@ -36,6 +37,7 @@ LINE_SECONDS = 5.0
 # The shop closes before the demo ends, so that one can see the lanes work off what waits.
 DRAIN_SHARE, DRAIN_SECONDS = 0.2, 10.0
 STOP_SECONDS = 40.0
+LAST_WORDS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ async def _play(stage: _Stage) -> int:
         stage.view.note = fast_note(stage.options.fast)
         stage.console.print(stage.view.note, style="yellow")
     failed = await _work(stage, _service(stage, setup))
+    if failed:
+        stage.console.print(f"the consumer ended with exit code {failed}", style="red")
     findings = await _examined(stage, setup)
     if isinstance(findings, Trouble):
         stage.console.print(f"the topics could not be read: {findings.reason} {findings.detail}", style="red")
@@ -131,6 +135,9 @@ async def _work(stage: _Stage, service: Service) -> int:
         await _until_over(stage, running)
         closed.set()
         await selling
+        if stage.stop.is_set():
+            # Interrupted: what the shop said last is still on its way to the consumer.
+            await asyncio.wait({running}, timeout=LAST_WORDS_SECONDS)
         service.stop()
         await asyncio.wait({running}, timeout=STOP_SECONDS)
         done.set()
@@ -190,7 +197,7 @@ async def _examined(stage: _Stage, setup: Setup) -> Findings | Trouble:
 
 def _traces(stage: _Stage, setup: Setup) -> Iterator[LaneTrace]:
     for name, fake in stage.world.fakes.items():
-        planner = Planner(wiring.lane_profile(setup.config, name), setup.routes)
+        planner = Planner(lane_profile(setup.config, name), setup.routes)
         group, journal = wiring.group_name(name), wiring.journal_topic(name)
         yield LaneTrace(name, group, journal, stage.world.quotas[name], planner, fake)
 

@@ -23,7 +23,7 @@ def print_summary(console: Console, findings: Findings, quotas: dict[str, Quota]
 
 def fast_note(fast: float) -> str:
     """Said wherever figures of a shrunken clock are shown."""
-    return f"--fast {fast:g}: the clock of quotas and providers ran {fast:g} times as fast as the real one."
+    return f"--fast {fast:g}: quotas and providers run on a clock {fast:g} times as fast."
 
 
 def _figures(report: Report) -> Iterable[tuple[str, str]]:
@@ -32,7 +32,7 @@ def _figures(report: Report) -> Iterable[tuple[str, str]]:
     yield "published", f"{report.published} records, {report.poisoned} of them poisoned on purpose"
     yield "planned", f"{report.planned} pushes to single recipients"
     yield "ended", ends
-    yield "still waiting", f"{report.waiting} (their offsets are not committed: the next start goes on with them)"
+    yield "still waiting", f"{report.waiting}, at offsets that are not committed"
     yield "dead letters", str(report.dead_letters)
     yield "lost", str(report.lost)
     yield "duplicates", str(report.duplicates)

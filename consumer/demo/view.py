@@ -4,6 +4,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -34,6 +35,7 @@ class LaneCard:
     gauges: LaneGauges | None = None
     requests: int = 0
     pushed: int = 0
+    dead: int = 0
     ends: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -50,7 +52,6 @@ class DemoView:
     page: str = ""
     note: str = ""
     published: int = 0
-    dead_letters: int = 0
     last: deque[tuple[str, Pushed]] = field(default_factory=lambda: deque(maxlen=_LAST_PUSHES))
 
     def tell(self, fact: Fact) -> None:
@@ -83,7 +84,7 @@ class DemoView:
             case CommandEnded(outcome=outcome, count=count):
                 card.ends[outcome.value] += count
             case DeadLettered():
-                self.dead_letters += 1
+                card.dead += 1
             case _:
                 pass
 
@@ -101,13 +102,15 @@ class DemoView:
         return Group(*parts, self._lanes_table(), Panel(self._last_table(), title="just pushed", title_align="left"))
 
     def _lanes_table(self) -> Table:
-        table = Table(expand=True)
-        for name in ("lane", "state", "quota", "groups", "waiting", "in flight", "requests", "people told", "ended"):
-            table.add_column(name, justify="left" if name in ("lane", "state", "ended") else "right")
+        table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
+        table.add_column("lane", no_wrap=True)
+        table.add_column("state", overflow="fold")
+        for name in ("quota", "groups", "waiting", "requests", "told", "dead"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("ended otherwise", ratio=1)
         for name, card in self.lanes.items():
             style = "red" if card.blocked else _STATE_STYLES.get(card.state, "")
-            table.add_row(name, Text(card.status, style=style), *_gauge_cells(card), _ends(card))
-        table.caption = f"dead letters written: {self.dead_letters}"
+            table.add_row(name, Text(card.status, style=style), *_figures(card), _ends(card))
         return table
 
     def _last_table(self) -> Table:
@@ -126,21 +129,15 @@ class DemoView:
     def line(self, elapsed_seconds: float) -> str:
         """How things stand in one plain line."""
         lanes = "; ".join(_lane_line(name, card) for name, card in self.lanes.items())
-        return f"{elapsed_seconds:4.0f} s: {self.published} published; {lanes}; {self.dead_letters} dead letters"
+        return f"{elapsed_seconds:4.0f} s: {self.published} published; {lanes}"
 
 
-def _gauge_cells(card: LaneCard) -> Iterable[str]:
+def _figures(card: LaneCard) -> Iterable[str]:
     gauges = card.gauges
-    if gauges is None:
-        return ("", "", "", "", str(card.requests), str(card.pushed))
-    return (
-        f"{gauges.quota_used} of {gauges.quota_requests}",
-        str(gauges.groups),
-        str(gauges.waiting),
-        str(gauges.in_flight),
-        str(card.requests),
-        str(card.pushed),
-    )
+    standing = ("", "", "")
+    if gauges is not None:
+        standing = (f"{gauges.quota_used}/{gauges.quota_requests}", str(gauges.groups), str(gauges.waiting))
+    return (*standing, str(card.requests), str(card.pushed), str(card.dead))
 
 
 def _ends(card: LaneCard) -> str:
@@ -150,4 +147,4 @@ def _ends(card: LaneCard) -> str:
 def _lane_line(name: str, card: LaneCard) -> str:
     gauges = card.gauges
     waiting = f", {gauges.waiting} wait in {gauges.groups} groups" if gauges else ""
-    return f"{name} {card.status}: {card.requests} requests told {card.pushed}{waiting}"
+    return f"{name} {card.status}: {card.requests} requests told {card.pushed}{waiting}, {card.dead} dead letters"
