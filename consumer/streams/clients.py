@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 from typing import Any
 
+import aiokafka.admin.client
 import aiokafka.client
 from aiokafka import errors
 from aiokafka.protocol.metadata import MetadataRequest
@@ -17,6 +18,7 @@ ANSWER_SECONDS = 5.0
 # aiokafka asks for topics' metadata in a way that creates them on brokers that allow it, and has no switch for that. A
 # topic that is missing must be said to be missing, not made with the broker's defaults.
 aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
+aiokafka.admin.client.MetadataRequest = aiokafka.client.MetadataRequest
 
 quiet_library()
 

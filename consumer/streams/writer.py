@@ -97,7 +97,7 @@ class Writer:
                 record.key,
                 record.partition,
                 timestamp_ms=int(time.time() * 1000),
-                headers=record.headers,
+                headers=list(record.headers),
             )
             return future
 

@@ -71,6 +71,10 @@ class KafkaServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop and leave nothing behind."""
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
