@@ -23,6 +23,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
     "Server": "vestnik",
+    "Connection": "close",
 }
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pydantic import BaseModel
+
 from consumer.app import overrides
 from consumer.app.config import LANE_ID, LaneConfig
 from consumer.app.examples import check_examples
@@ -88,7 +90,7 @@ def _worth(ref: SecretRef, setup: "Setup") -> str:
 
 def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRef]]:
     """Every reference to a secret in a model, with its place."""
-    for name, value in model if hasattr(model, "model_fields") else ():  # type: ignore[attr-defined]
+    for name, value in model if isinstance(model, BaseModel) else ():
         if isinstance(value, SecretRef):
             yield (*path, name), value
         elif isinstance(value, Mapping):
