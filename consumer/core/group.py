@@ -94,11 +94,6 @@ class Group:
         """Its wording names something that is the recipient's alone, so that the group cannot grow."""
         return bool(self.terms.unique) and self.terms.unique[0]
 
-    @property
-    def has_riders(self) -> bool:
-        """Some recipient is in it more than once."""
-        return len(self.commands) > len(self._recipients)
-
     def coarser(self, steps: int) -> tuple[Message, int]:
         """The wording that many steps up the ladder, or the last one; and its level."""
         level = min(steps, len(self.wordings) - 1)
@@ -131,6 +126,8 @@ class Group:
 
     def of_recipients(self, told: set[str]) -> list[Command]:
         """Its commands for any of these recipients."""
+        if self._recipients.keys().isdisjoint(told):
+            return []
         return [command for command in self.commands.values() if command.recipient in told]
 
     def _top(self) -> tuple[float, bytes]:
