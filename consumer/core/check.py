@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Unaddressed
+from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Names, Unaddressed
 from consumer.core.decode import Undecodable, decode
 from consumer.core.document import Path, Problem
 from consumer.core.fields import plural_flaws
@@ -157,13 +157,15 @@ def _rate(checked: _Checked) -> str:
 
 
 def _example_problems(checked: _Checked) -> Iterator[Problem]:
-    route = CompiledRoute.of(checked.loaded.route, checked.shops) if checked.shops else None
-    for index, example in enumerate(checked.loaded.route.examples if route else ()):
+    if not checked.shops:
+        return
+    route = CompiledRoute.of(checked.loaded.route, checked.shops)
+    for index, example in enumerate(checked.loaded.route.examples):
         event = _event_of(checked, example)
         where: Path = ("examples", index)
         if isinstance(event, str):
             yield checked.loaded.problem((*where, "event"), event)
-        elif route:
+        else:
             for part, what, mend in _differences(route, example, event, checked.facts.profile):
                 yield checked.loaded.problem((*where, *part), what, mend)
 
@@ -206,7 +208,7 @@ def _differences(route: CompiledRoute, example: Example, event: Event, profile: 
     yield from _unlike(made, example.expect)
 
 
-def _silence(route: CompiledRoute, names: dict[str, object], profile: LaneProfile) -> str:
+def _silence(route: CompiledRoute, names: Names, profile: LaneProfile) -> str:
     """Why an event is told to nobody; empty when it is told."""
     wanted = route.wants(names)
     if isinstance(wanted, Failed):

@@ -19,7 +19,7 @@ from schemas.envelope import Customer
 RECIPIENT_CHARACTERS = 128
 FALLBACK_LOCALE = Locale("en")
 
-Names = Mapping[str, Any]
+Names = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

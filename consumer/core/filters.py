@@ -132,14 +132,13 @@ def plural(locale: Locale, value: Any, *forms: str) -> str:
 def find_zone(name: str) -> tzinfo | None:
     """A time zone of CLDR's list by its name; None where there is none. The list is closed because an event's text
     must not choose which file is opened."""
-    known = get_global("zone_aliases").get(name, name)
-    if name not in ("UTC", "Etc/UTC") and known not in get_global("zone_territories"):
-        return None
     if name in ("UTC", "Etc/UTC"):
         return UTC
+    if get_global("zone_aliases").get(name, name) not in get_global("zone_territories"):
+        return None
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+    except ZoneInfoNotFoundError:  # a machine without a database of time zones
         return None
 
 

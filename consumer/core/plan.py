@@ -6,6 +6,7 @@ and the other routes go on.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -33,6 +34,8 @@ from consumer.core.text import canonical_phone
 from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def digest(size: int, *parts: str) -> bytes:
@@ -254,8 +257,7 @@ def _in_force(route: CompiledRoute, timestamp: float) -> bool:
 def _rank(event: Event) -> int:
     if event.revision is not None:
         return event.revision
-    moment = event.occurred_at
-    return int(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return (event.occurred_at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _rejection(route: CompiledRoute, reading: _Reading, reason: DeadReason, detail: str) -> Rejection:

@@ -17,7 +17,7 @@ from consumer.core.document import Path, Problem, Strict, Tree, locate, read_par
 from consumer.core.fields import Meaning, field_flaws, kinds, meaning
 from consumer.core.filters import find_locale
 from consumer.core.model import OnUnsure, Priority
-from consumer.core.templates import Flaw, nearest, plain_path, read_expression, sandbox
+from consumer.core.templates import Flaw, nearest, plain_path, read_expression, sandbox, word_flaws
 from consumer.core.units import Seconds
 from consumer.core.wordings import read_wording
 from schemas.envelope import Customer, Event, Moment
@@ -27,6 +27,7 @@ TTL_LIMIT_SECONDS = 30 * 86_400.0
 DELIVER_WITHIN_SECONDS = 1800.0
 # Conditions are the same in every language; this one only lends its filters.
 _ANY_LOCALE = Locale("en")
+EXPRESSION_SANDBOX = sandbox(_ANY_LOCALE)
 
 
 class WordingText(Strict):
@@ -127,7 +128,12 @@ class LoadedRoute:
         return Problem(self.tree.file, line, f"route {self.route.id}: {what}", mend)
 
     def flaw(self, path: Path, flaw: Flaw) -> Problem:
-        return self.problem(path, f"{path[-1]}: {flaw.what}", flaw.mend, flaw.line - 1)
+        """A mistake in a template. A text of several lines is written below its key."""
+        source = self.tree.data[self.index]
+        for step in path:
+            source = source[step]
+        below = flaw.line if "\n" in source else flaw.line - 1
+        return self.problem(path, f"{path[-1]}: {flaw.what}", flaw.mend, below)
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +244,16 @@ def _expression_problems(loaded: LoadedRoute) -> Iterator[Problem]:
     route = loaded.route
     for name, source in (("when", route.when), ("to", route.to), ("thread", route.thread)):
         if source is not None:
-            tree = read_expression(source, sandbox(_ANY_LOCALE))
-            flaws = [tree] if isinstance(tree, Flaw) else field_flaws(tree, route.models)
-            yield from (loaded.flaw((name,), flaw) for flaw in flaws)
+            tree = read_expression(source, EXPRESSION_SANDBOX)
+            yield from (loaded.flaw((name,), flaw) for flaw in _expression_flaws(tree, route.models))
+
+
+def _expression_flaws(tree: nodes.Expr | Flaw, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    if isinstance(tree, Flaw):
+        yield tree
+        return
+    yield from word_flaws(tree, EXPRESSION_SANDBOX)
+    yield from field_flaws(tree, models)
 
 
 def _recipient_problems(loaded: LoadedRoute) -> Iterator[Problem]:
@@ -254,7 +267,7 @@ def _recipient_problems(loaded: LoadedRoute) -> Iterator[Problem]:
 
 def expression_path(source: str | None) -> tuple[str, ...]:
     """The field that an expression names; empty when it is more than one field."""
-    tree = read_expression(source or "''", sandbox(_ANY_LOCALE))
+    tree = read_expression(source or "''", EXPRESSION_SANDBOX)
     return () if isinstance(tree, Flaw) else plain_path(tree)
 
 
@@ -279,10 +292,7 @@ def _ladder_problems(loaded: LoadedRoute, code: str, ladder: Sequence[WordingTex
 
 def expression_tree(source: str) -> nodes.Expr:
     """The tree of an expression that loading has found to be one."""
-    tree = read_expression(source, sandbox(_ANY_LOCALE))
+    tree = read_expression(source, EXPRESSION_SANDBOX)
     if isinstance(tree, Flaw):
         raise TypeError(f"not an expression: {tree.what}")
     return tree
-
-
-EXPRESSION_SANDBOX = sandbox(_ANY_LOCALE)

@@ -9,7 +9,7 @@ import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from babel import Locale
 from jinja2 import TemplateSyntaxError, nodes
@@ -98,7 +98,7 @@ def read_template(source: str, environment: Sandbox) -> nodes.Template | Flaw:
         tree = environment.parse(source)
     except _TROUBLE as error:
         return _syntax_flaw(error)
-    return _forbidden(tree, environment) or tree
+    return _forbidden(tree) or tree
 
 
 def read_expression(source: str, environment: Sandbox) -> nodes.Expr | Flaw:
@@ -111,7 +111,7 @@ def read_expression(source: str, environment: Sandbox) -> nodes.Expr | Flaw:
         tree.set_environment(environment)
     except _TROUBLE as error:
         return _syntax_flaw(error)
-    return _forbidden(tree, environment) or tree
+    return _forbidden(tree) or tree
 
 
 def _syntax_flaw(error: Exception) -> Flaw:
@@ -120,23 +120,21 @@ def _syntax_flaw(error: Exception) -> Flaw:
     return Flaw(1, "template: nested too deeply")
 
 
-def _forbidden(tree: nodes.Node, environment: Sandbox) -> Flaw | None:
+def _forbidden(tree: nodes.Node) -> Flaw | None:
     for node in (tree, *tree.find_all(nodes.Node)):
         if not isinstance(node, _ALLOWED_NODES):
             name = type(node).__name__.lower()
             return Flaw(node.lineno, f'"{name}" is not possible in a template', "fields, filters and if are")
-        flaw = _unknown_word(node, environment)
-        if flaw:
-            return flaw
     return None
 
 
-def _unknown_word(node: nodes.Node, environment: Sandbox) -> Flaw | None:
-    if isinstance(node, nodes.Filter):
-        return None if node.name in environment.filters else _unknown("filter", node, FILTERS)
-    if isinstance(node, nodes.Test):
-        return None if node.name in environment.tests else _unknown("test", node, TESTS)
-    return None
+def word_flaws(tree: nodes.Node, environment: Sandbox) -> Iterator[Flaw]:
+    """Filters and tests that there are not. A tree with one of them cannot be compiled."""
+    for node in (tree, *tree.find_all((nodes.Filter, nodes.Test))):
+        if isinstance(node, nodes.Filter) and node.name not in environment.filters:
+            yield _unknown("filter", node, FILTERS)
+        elif isinstance(node, nodes.Test) and node.name not in environment.tests:
+            yield _unknown("test", node, TESTS)
 
 
 def _unknown(kind: str, node: nodes.Filter | nodes.Test, known: Mapping[str, object]) -> Flaw:
@@ -175,8 +173,7 @@ def compile_expression(tree: nodes.Expr, environment: Sandbox) -> Callable[[Cont
     root = environment.from_string(nodes.Template(body, lineno=1)).root_render_func
 
     def evaluate(context: Context) -> Any:
-        for _ in root(context):
-            pass
+        "".join(root(context))  # runs the assignment; it says nothing
         value = context.vars["result"]
         return None if isinstance(value, Undefined) else value
 
@@ -195,8 +192,9 @@ def _escape(body: list[nodes.Node], first: bool) -> None:
         if isinstance(node, nodes.If):
             for branch in (node.body, *(other.body for other in node.elif_), node.else_):
                 _escape(branch, first)
-        elif isinstance(node, nodes.Output):
-            node.nodes = [_escaped(part, first and index == 0) for index, part in enumerate(node.nodes)]
+        else:
+            output = cast("nodes.Output", node)  # nothing else is allowed there
+            output.nodes = [_escaped(part, first and index == 0) for index, part in enumerate(output.nodes)]
         first = False
 
 
@@ -240,6 +238,7 @@ def value_at(names: Mapping[str, Any], path: FieldPath) -> Any:
     return value
 
 
-def context_of(names: Mapping[str, Any], environment: Sandbox) -> Context:
-    """What a compiled template is rendered with; it may be used for several templates of one locale."""
-    return Context(environment, dict(names), None, {})
+def context_of(names: dict[str, Any], environment: Sandbox) -> Context:
+    """What a compiled template is rendered with; it may be used for several templates of one locale. The names are
+    read and never written."""
+    return Context(environment, names, None, {})

@@ -7,7 +7,6 @@ imitates text gets through.
 import re
 import unicodedata
 from collections.abc import Collection
-from ipaddress import ip_address
 from urllib.parse import quote, urlsplit
 
 LINK_CHARACTERS = 2048
@@ -126,21 +125,15 @@ def _safe_host(text: str, scheme: str) -> bool:
         port = parts.port
     except ValueError:
         return False
-    host = parts.hostname or ""
-    if "@" in parts.netloc or not parts.netloc.isascii() or port == 0:
+    if "@" in parts.netloc or "[" in parts.netloc or not parts.netloc.isascii() or port == 0:
         return False
-    return scheme != "https" or ("." in host and not _is_address(host))
+    return scheme != "https" or _is_name(parts.hostname or "")
 
 
-def _is_address(host: str) -> bool:
-    """Also the shapes that a resolver takes for an IPv4 address: `0x7f.1`, `127.1`."""
-    if host.rpartition(".")[2].isdigit() or host.rpartition(".")[2].startswith("0x"):
-        return True
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _is_name(host: str) -> bool:
+    """A name with a domain; no address, in none of the shapes that resolvers take for one: `127.1`, `0x7f.1`."""
+    _, dot, last = host.rstrip(".").rpartition(".")
+    return bool(dot) and not last.isdigit() and not last.startswith("0x")
 
 
 # --- phones -----------------------------------------------------------------------------------------------------------

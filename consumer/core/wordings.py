@@ -25,6 +25,7 @@ from consumer.core.templates import (
     read_template,
     sandbox,
     value_at,
+    word_flaws,
 )
 from consumer.core.text import NEVER_SCHEMES, canonical, clean_link, link_scheme
 from schemas.envelope import Cardinality, Event
@@ -75,6 +76,7 @@ def read_wording(
 
 
 def _flaws(part: str, tree: nodes.Template, locale: Locale, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    yield from word_flaws(tree, sandbox(locale))
     unknown = list(field_flaws(tree, models))
     yield from unknown or shown_flaws(tree, models)
     yield from plural_flaws(tree, locale)
@@ -119,7 +121,7 @@ class CompiledWording:
         known = (*sorted(paths), *(_ALWAYS if paths else ()))
         return cls(environment, wording, parts, known, wording.unique)
 
-    def render(self, names: Mapping[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
+    def render(self, names: dict[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
         """The message for an event. `schemes`: what a link may begin with."""
         if self.unique:
             return self._rendered(names, schemes)
@@ -133,12 +135,17 @@ class CompiledWording:
             self._remember(key, made)
         return made
 
+    @property
+    def remembered(self) -> int:
+        """How many renderings are kept."""
+        return len(self._memory)
+
     def _remember(self, key: tuple[Any, ...], message: Message) -> None:
         self._memory[key] = message
         if len(self._memory) > _REMEMBERED:
             self._memory.popitem(last=False)
 
-    def _rendered(self, names: Mapping[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
+    def _rendered(self, names: dict[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
         context = context_of(names, self.environment)
         said: dict[str, str] = {}
         for part, render in self.parts:
