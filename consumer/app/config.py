@@ -93,6 +93,10 @@ class KafkaConfig(Strict):
         description="host:port of some brokers, as a list or with commas between"
     )
     security: SecurityConfig = SecurityConfig()
+    session_timeout: Annotated[Seconds, Field(ge=6.0, le=300.0)] = Field(
+        default=30.0,
+        description="after so much silence of the owner a standby takes over; the broker's limits hold too",
+    )
 
     @property
     def servers(self) -> str:

@@ -5,6 +5,7 @@ What repeats is told once in ten seconds, with the number of lines left out.
 """
 
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def _renderer(form: str, stream: TextIO) -> Processor:
 def _plain_traceback(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Where it broke and what it said, without source lines and without local variables: they may hold anything."""
     info = event.pop("exc_info", None)
+    info = sys.exc_info() if info is True else info
     error = info[1] if isinstance(info, tuple) else info
     if isinstance(error, BaseException):
         event["error"] = clipped(f"{type(error).__name__}: {error}")

@@ -62,7 +62,7 @@ def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
         bootstrap=kafka.servers,
         security=_protocol(tls=security.tls, sasl=security.sasl is not None),
         ca_file=str(setup.path(security.ca)) if security.ca is not None else None,
-        timing=timing or Timing(),
+        timing=timing or _timing(kafka.session_timeout),
     )
     if security.sasl is None:
         return settings
@@ -72,6 +72,12 @@ def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
         username=security.sasl.user,
         password=_password(setup),
     )
+
+
+def _timing(session_seconds: float) -> Timing:
+    """Ten heartbeats a session, as Kafka's own clients have it."""
+    session_ms = int(session_seconds * 1000)
+    return Timing(session_ms=session_ms, heartbeat_ms=session_ms // 10)
 
 
 def _protocol(*, tls: bool, sasl: bool) -> SecurityProtocol:
