@@ -40,12 +40,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def digest(size: int, *parts: str) -> bytes:
     """A hash of the parts, each with its length before it, so that no two lists of parts read alike."""
-    made = blake2b(digest_size=size)
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        made.update(len(raw).to_bytes(4, "big"))
-        made.update(raw)
-    return made.digest()
+    raw = [part.encode() for part in parts]
+    return blake2b(b"".join([len(each).to_bytes(4, "big") + each for each in raw]), digest_size=size).digest()
 
 
 def origin(record: Record) -> Position:
@@ -58,7 +54,7 @@ def event_identity(event: Event, shop: str) -> tuple[str, ...]:
     if event.event_id is not None:
         return (shop, event.source, "id", event.event_id)
     subject, status = event.operation
-    when = event.occurred_at.isoformat()
+    when = str(_microseconds(event))
     state = (str(event.revision),) if event.revision is not None else (status, when)
     if not subject:
         state = (status, when)
@@ -257,6 +253,11 @@ def _in_force(route: CompiledRoute, timestamp: float) -> bool:
 def _rank(event: Event) -> int:
     if event.revision is not None:
         return event.revision
+    return _microseconds(event)
+
+
+def _microseconds(event: Event) -> int:
+    """When it happened, whatever zone that was written in."""
     return (event.occurred_at - _EPOCH) // timedelta(microseconds=1)
 
 

@@ -126,6 +126,7 @@ def test_an_event_without_an_id_is_known_by_what_it_says(change: dict[str, Any],
     ("change", "same"),
     [
         ({"order__total": "1.00"}, True),
+        ({"occurred_at": "2026-09-01T07:15:00Z"}, True),
         ({"order__status": "packed"}, False),
         ({"occurred_at": "2026-09-01T10:16:00+03:00"}, False),
     ],
@@ -181,6 +182,13 @@ def test_what_happens_in_the_future_has_arrived_with_its_record() -> None:
 def test_what_is_very_old_is_over_already() -> None:
     command = only(READY, order(occurred_at="1970-01-01T00:00:00Z")).commands[0]
     assert (command.arrived, command.deadline) == (0.0, 12 * 3600.0)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_the_ends_of_the_calendar_are_no_trouble(moment: str) -> None:
+    assert only(READY, order(occurred_at=moment, order__revision=None, event_id=None)).commands
+    made = only(STAFF.replace("event.order.responsible_user_ids", "event.customer"), order(occurred_at=moment))
+    assert made.commands or made.rejections[0].detail == "text: OverflowError"
 
 
 def test_no_deadline_is_beyond_the_memory_of_the_lane() -> None:
