@@ -9,7 +9,6 @@ from consumer.core.facts import (
     ClaimMade,
     CommandsReleased,
     JournalReadBack,
-    LaneGauges,
     LaneMoved,
     OffsetsSkipped,
     PartitionsAssigned,
@@ -28,7 +27,7 @@ from consumer.engine.gate import Gate, Pace
 from consumer.engine.recovery import NoStart, StartRule, Starts, starts
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.engine.tenure import Tenure
-from consumer.engine.view import LaneView
+from consumer.engine.view import LaneView, gauges
 from schemas.journal import Claim
 
 PAUSE_SECONDS = 1.0
@@ -318,7 +317,7 @@ class Lane:
             if tick % LAG_EVERY == 0 and self._state == "working":
                 await self._measure_lag()
             tick += 1
-            self._parts.emit(self._gauges(self.view()))
+            self._parts.emit(gauges(self.view()))
             await asyncio.sleep(GAUGE_SECONDS)
 
     async def _measure_lag(self) -> None:
@@ -348,27 +347,6 @@ class Lane:
             lag_seconds=self._lag[1] if self._lag else None,
         )
         return view if tenure is None else tenure.show(view)
-
-    def _gauges(self, view: LaneView) -> LaneGauges:
-        return LaneGauges(
-            lane=view.id,
-            state=view.state,
-            waiting=view.waiting,
-            waiting_bytes=view.waiting_bytes,
-            groups=view.groups,
-            in_flight=view.in_flight,
-            in_doubt=view.in_doubt,
-            joined=view.joined,
-            oldest_waiting_seconds=view.oldest_waiting_seconds,
-            seconds_to_clear=view.seconds_to_clear,
-            quota_used=view.quota_used,
-            quota_requests=view.quota_requests,
-            gap_seconds=view.gap_seconds,
-            holds=view.holds,
-            drift=view.drift,
-            lag_records=view.lag_records or 0,
-            lag_seconds=view.lag_seconds or 0.0,
-        )
 
     # --- small things -------------------------------------------------------------------------------------------------
 

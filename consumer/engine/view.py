@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from consumer.core.facts import LaneGauges
 from consumer.core.model import TopicPartition
 from consumer.engine.board import Blockage
 
@@ -36,3 +37,26 @@ class LaneView:
     drift: int = 0
     lag_records: int | None = None
     lag_seconds: float | None = None
+
+
+def gauges(view: LaneView) -> LaneGauges:
+    """The numbers of a view, as the fact that becomes metrics."""
+    return LaneGauges(
+        lane=view.id,
+        state=view.state,
+        waiting=view.waiting,
+        waiting_bytes=view.waiting_bytes,
+        groups=view.groups,
+        in_flight=view.in_flight,
+        in_doubt=view.in_doubt,
+        joined=view.joined,
+        oldest_waiting_seconds=view.oldest_waiting_seconds,
+        seconds_to_clear=view.seconds_to_clear,
+        quota_used=view.quota_used,
+        quota_requests=view.quota_requests,
+        gap_seconds=view.gap_seconds,
+        holds=view.holds,
+        drift=view.drift,
+        lag_records=view.lag_records or 0,
+        lag_seconds=view.lag_seconds or 0.0,
+    )

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from consumer.core.facts import OffsetsSkipped
-from consumer.core.model import Record, TopicPartition, Trouble
+from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
 from consumer.streams.line_files import Numbered, file_trouble
 from consumer.streams.line_topics import LinesDeadLetters, LinesJournal
@@ -168,6 +168,21 @@ class LinesSource:
         except OSError as error:
             return file_trouble(error)
         return {partition: found.get(partition, Extent(0, 0)) for partition in sorted(self._all)}
+
+    async def fetch(self, position: Position) -> Record | Trouble:
+        """By reading the file up to it."""
+        try:
+            found = await asyncio.to_thread(self._found, position)
+        except OSError as error:
+            return file_trouble(error)
+        return found or Trouble("offset_out_of_range", "the record is gone", position.topic_partition)
+
+    def _found(self, position: Position) -> Record | None:
+        numbered = self._numbered()
+        try:
+            return next((record for record in numbered.records() if record.position == position), None)
+        finally:
+            numbered.close()
 
     def _scanned(self) -> Mapping[TopicPartition, Extent]:
         numbered = self._numbered()

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import aiokafka
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.streams.clients import discard, probe, trouble_of
@@ -27,6 +27,26 @@ async def read_whole(settings: KafkaSettings, topics: Iterable[str]) -> list[Rec
             if isinstance(reader, Trouble):
                 return reader
             return await _everything(reader)
+    except (KafkaError, TimeoutError, OSError) as error:
+        return trouble_of(error)
+
+
+async def read_one(settings: KafkaSettings, position: Position) -> Record | Trouble:
+    """The record at this position; Trouble where it is gone or cannot be read within some seconds."""
+    arguments = settings.consuming()
+    if isinstance(arguments, Trouble):
+        return arguments
+    gone = Trouble("offset_out_of_range", "the record is gone", position.topic_partition)
+    partition = aiokafka.TopicPartition(position.topic, position.partition)
+    try:
+        async with asyncio.timeout(START_SECONDS), _reader(arguments, (position.topic,)) as reader:
+            if isinstance(reader, Trouble):
+                return reader
+            reader.seek(partition, position.offset)
+            found = _record(await reader.getone(partition))
+            return found if found.position == position else gone
+    except OffsetOutOfRangeError:
+        return gone
     except (KafkaError, TimeoutError, OSError) as error:
         return trouble_of(error)
 

@@ -13,6 +13,7 @@ from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
 from consumer.streams.assignor import exclusive_assignor
 from consumer.streams.clients import ANSWER_SECONDS, discard, probe, trouble_of
+from consumer.streams.reading import read_one
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
@@ -167,6 +168,9 @@ class KafkaSource:
 
         trouble: Trouble | None = await self._answer(asked)
         return trouble
+
+    async def fetch(self, position: Position) -> Record | Trouble:
+        return await read_one(self._settings, position)
 
     async def _answer(self, ask: Any, *, patient: bool = False) -> Any:
         """What the broker answers within five seconds. `patient` asks again after errors, which is for leaders that
