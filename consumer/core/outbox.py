@@ -1,6 +1,7 @@
 """What waits on a lane: open groups of equal messages, their threads, and the late binding of a request."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 
 from consumer.core.group import Group, GroupKey, group_key
@@ -12,6 +13,9 @@ from consumer.core.turn import Choice, Moment, Policy
 # Entries of commands that are gone stay in the heap of deadlines up to this many times what waits.
 _STALE_FACTOR = 2
 _STALE_ROOM = 1024
+# With more groups than this their order is kept for so long. A lane of ten requests a minute never notices.
+_MANY_GROUPS = 1000
+_LINE_SECONDS = 2.0
 
 
 class Outbox:
@@ -31,6 +35,8 @@ class Outbox:
         self._held: dict[bytes, Command] = {}
         self._overdue: dict[bytes, Command] = {}
         self._deadlines: list[tuple[float, bytes]] = []
+        self._line: list[Choice] = []
+        self._ranked_at = -math.inf
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -92,12 +98,14 @@ class Outbox:
         moment = Moment(now, gap_seconds, capacity)
         parcels: list[Parcel] = []
         choices: list[Choice] = []
-        for choice in self._policy.line(self.groups(), moment):
+        for choice in self._choices(moment):
+            if not choices or choice.on_unsure is choices[0].on_unsure:
+                parcel = self._parcel(choice, capacity.recipients)
+                if parcel:
+                    choices.append(choice)
+                    parcels.extend(parcel)
             if len(parcels) == capacity.parcels:
                 break
-            if not choices or choice.on_unsure is choices[0].on_unsure:
-                choices.append(choice)
-                parcels.extend(self._parcel(choice, capacity.recipients))
         return tuple(parcels + self._rest(choices, capacity, len(parcels)))
 
     def expire(self, now: float) -> tuple[Ended, ...]:
@@ -126,6 +134,7 @@ class Outbox:
         for id_ in released:
             self._drop(id_)
         self._deadlines.clear()
+        self._line.clear()
         return len(released)
 
     # --- how it stands ------------------------------------------------------------------------------------------------
@@ -230,6 +239,18 @@ class Outbox:
                 self._overdue[id_] = self._held.pop(id_)
 
     # --- the binding of a request -------------------------------------------------------------------------------------
+
+    def _choices(self, moment: Moment) -> Iterator[Choice]:
+        """The policy's line; of many groups the rest of the last one, for a little while: a lane that makes many
+        requests a second cannot afford to rank tens of thousands of groups at each."""
+        if len(self._groups) <= _MANY_GROUPS:
+            yield from self._policy.line(self.groups(), moment)
+            return
+        if moment.now - self._ranked_at < _LINE_SECONDS:
+            yield from self._line
+        self._ranked_at = moment.now
+        self._line = list(self._policy.line(self.groups(), moment))
+        yield from self._line
 
     def _rest(self, choices: Sequence[Choice], capacity: Capacity, parcels: int) -> list[Parcel]:
         """Parcels that are left go round the same choices again, as long as those have recipients left."""

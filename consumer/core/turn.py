@@ -33,7 +33,8 @@ class Choice(NamedTuple):
 
 class Policy(Protocol):
     def line(self, groups: Sequence[Group], moment: Moment) -> Iterator[Choice]:
-        """All groups in the order in which they should be told, each in one choice at most. Empty for no groups."""
+        """Groups in the order in which they should be told, each in one choice at most; of very many the first ones.
+        Empty for no groups only."""
         ...
 
     def choose(self, groups: Sequence[Group], moment: Moment) -> Choice | None:
@@ -76,12 +77,15 @@ class SlackWithLadder:
        worth again.
 
     Where ladders have more than two steps the walk is made one step up, then two, and so on; the first line that makes
-    nobody later than the coarsest one does is kept.
+    nobody later than the coarsest one does is kept. Of very many groups only the first `most_groups` in rank are
+    walked, so that a decision stays cheap.
     """
+
+    most_groups: int = 5000
 
     def line(self, groups: Sequence[Group], moment: Moment) -> Iterator[Choice]:
         ranked = sorted(((weighted_slack(group, moment), group) for group in groups), key=_worth, reverse=True)
-        for slot in _best_line(ranked, moment):
+        for slot in _best_line(ranked[: self.most_groups], moment):
             yield Choice(tuple(slot.groups), slot.message, slot.level)
 
     def choose(self, groups: Sequence[Group], moment: Moment) -> Choice | None:

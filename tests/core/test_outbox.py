@@ -1,13 +1,15 @@
 """What waits is grouped late, keeps its threads in order, expires in time and stays within its bound."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import pytest
 
+from consumer.core.group import Group
 from consumer.core.model import Bounds, Capacity, Command, Ended, OnUnsure, Outcome, Parcel, Priority
 from consumer.core.outbox import Outbox
 from consumer.core.room import command_bytes, wordings_bytes
-from consumer.core.turn import fifo, oldest, slack_with_ladder
+from consumer.core.turn import Choice, Moment, fifo, oldest, slack_with_ladder
 from tests.core.waiting import command, terms, wording
 
 ONE = Capacity(1, 1000)
@@ -113,6 +115,47 @@ def test_a_group_that_was_taken_as_company_is_not_offered_again() -> None:
     outbox = outbox_of(command("A", "coarse"), command("A"))
     parcels = take(outbox, Capacity(5, 10))
     assert [len(parcel.commands) for parcel in parcels] == [2]
+
+
+class Counted:
+    """A policy that counts how often it ranks."""
+
+    def __init__(self) -> None:
+        self.rankings = 0
+
+    def line(self, groups: Sequence[Group], moment: Moment) -> Iterator[Choice]:
+        self.rankings += 1
+        return oldest.line(groups, moment)
+
+    def choose(self, groups: Sequence[Group], moment: Moment) -> Choice | None:
+        return next(self.line(groups, moment), None)
+
+
+def test_the_order_of_very_many_groups_is_kept_for_a_little_while() -> None:
+    policy = Counted()
+    outbox = Outbox(Bounds(), policy)
+    for number in range(1100):
+        outbox.put(command(f"order {number}", arrived=number / 1000))
+    moments = [10.0, 10.5, 11.0, 12.0, 12.5]
+    sent = [parcel.message.title for now in moments for parcel in take(outbox, Capacity(10, 1), now)]
+    assert sent == [f"order {number}" for number in range(50)]
+    assert policy.rankings == 2
+    assert len(take(outbox, Capacity(1060, 1), 13.0)) == 1050
+    assert policy.rankings == 3
+    outbox.put(command("A"))
+    assert len(take(outbox, now=13.0)) == 1
+
+
+def test_what_came_after_the_order_was_made_is_found_when_the_order_is_used_up() -> None:
+    policy = Counted()
+    outbox = Outbox(Bounds(), policy)
+    for number in range(1001):
+        outbox.put(command(f"order {number}"))
+    assert len(take(outbox, Capacity(900, 1))) == 900
+    for number in range(1000):
+        outbox.put(command(f"late {number}"))
+    assert len(take(outbox, Capacity(200, 1))) == 200
+    assert policy.rankings == 2
 
 
 def test_first_in_first_out_sends_one_recipient_a_request() -> None:

@@ -137,6 +137,11 @@ def test_of_three_steps_the_last_one_is_taken_when_the_middle_one_makes_somebody
     assert titles(line) == ["any"]
 
 
+def test_of_very_many_groups_only_the_first_in_rank_are_walked() -> None:
+    groups = [crowd(text, 1, arrived=-float(at)) for at, text in enumerate("ABC")]
+    assert titles(list(SlackWithLadder(most_groups=2).line(groups, NOW))) == ["C", "B"]
+
+
 # --- a lane in virtual time -------------------------------------------------------------------------------------------
 
 
