@@ -108,23 +108,33 @@ def _count(name: str, lane: LaneEvidence, evidence: Evidence) -> _LaneCount:
     return _LaneCount(outcomes, planned, shown, lost, _delays(lane, evidence, shown))
 
 
+# What a request came from has landed so, or not at all; an attempt with another verdict was turned away or never made.
+_MADE = ("delivered", "mixed", "unsure", "")
+
+
 def _shown(attempts: Iterable[AttemptSeen], tellings: Iterable[Telling]) -> _Shown:
-    """Pair what was shown with what the attempts were to show, the oldest first, and see who was told again."""
+    """Pair what was shown with what the attempts were to show, and see who was told again."""
     by_recipients: defaultdict[frozenset[str], list[ParcelSeen]] = defaultdict(list)
-    # An attempt that landed as delivered is what a request was for; one that was withdrawn is the last to believe in.
-    for attempt in sorted(attempts, key=lambda attempt: attempt.verdict not in ("delivered", "mixed", "unsure", "")):
+    for attempt in attempts:
         for parcel in attempt.parcels.values():
             by_recipients[parcel.recipients].append(parcel)
     shown = _Shown()
     for telling in sorted(tellings):
         candidates = by_recipients[frozenset(telling.recipients)]
-        match = next((parcel for parcel in candidates if _words(parcel.text) in _words(telling.words)), None)
-        if match is None:
+        alike = [parcel for parcel in candidates if _words(parcel.text) in _words(telling.words)]
+        if not alike:
             shown.duplicates += len(set(telling.recipients))
-        else:
-            candidates.remove(match)
-            _show(match, telling.at, shown)
+            continue
+        match = min(alike, key=lambda parcel: _doubt(parcel, shown))
+        candidates.remove(match)
+        _show(match, telling.at, shown)
     return shown
+
+
+def _doubt(parcel: ParcelSeen, shown: _Shown) -> tuple[bool, bool]:
+    """How little this is what the request was for: an attempt that was never made comes last, and one whose commands
+    were all shown already may have died before its request, so it comes after one that brings news."""
+    return parcel.attempt.verdict not in _MADE, all(command in shown.at for _, command in parcel.commands)
 
 
 def _show(parcel: ParcelSeen, at: float, shown: _Shown) -> None:

@@ -180,6 +180,22 @@ def test_equal_words_for_one_recipient_about_two_orders_are_two_pushes_and_no_du
     assert findings(evidence, SENT).report.duplicates == 0
 
 
+def test_an_attempt_that_died_before_its_request_makes_no_duplicate_of_equal_words_later() -> None:
+    """Commands 1 and 2 read alike; the first attempt of 1 was never sent."""
+    again = command(2, recipient=ONE.recipient)
+    lost = Landing(attempt="1.1", epoch=2, verdict="unsure", reason="owner_lost", doubtful=[ONE.id.hex()])
+    journal: list[JournalEntry] = [attempt("1.1", ONE), lost, attempt("2.1", ONE), landing("2.1")]
+    evidence = replace(
+        GOOD,
+        plans={at(0): planned(ONE), at(1): planned(again)},
+        journal=[*journal, attempt("2.2", again), landing("2.2")],
+        tellings=[telling(3.0, ONE), telling(9.0, again)],
+    )
+    assert (findings(evidence, SENT).report.duplicates, findings(evidence, SENT).report.lost) == (0, 0)
+    sent_after_all = replace(evidence, tellings=[telling(1.0, ONE), *evidence.tellings])
+    assert findings(sent_after_all, SENT).report.duplicates == 1
+
+
 def test_two_commands_of_one_recipient_in_one_request_are_told_once_and_both_are_delivered() -> None:
     again = command(2, recipient=ONE.recipient)
     evidence = replace(
