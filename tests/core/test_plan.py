@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from consumer.core import ports
 from consumer.core.model import (
     Ended,
     Ignored,
@@ -75,6 +76,11 @@ def test_an_event_becomes_a_command_with_all_its_wordings() -> None:
     assert (command.terms.on_unsure, command.terms.ladder) == (OnUnsure.REPEAT, True)
     assert (command.rank, command.source) == (4, "shop.orders")
     assert (len(command.id), len(command.digest)) == (12, 4)
+
+
+def test_the_planner_is_what_the_engine_asks_for() -> None:
+    made: ports.Planner = planner()
+    assert made.plan(record(None)) == Ignored("tombstone")
 
 
 def test_planning_twice_gives_the_same_plan_wherever_the_record_stands() -> None:
