@@ -24,7 +24,7 @@ from consumer.demo.events import (
     new_event_id,
     order_event,
 )
-from consumer.demo.lifecycle import PATHS, Step, choose_path
+from consumer.demo.lifecycle import PATHS, PICKUP_POINTS, Step, choose_path
 from consumer.demo.poison import SPOILS
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -203,10 +203,10 @@ class Shop:
 
     def _pickup_run(self) -> Iterator[Publication]:
         """A lorry came: a morning's orders wait at one pickup point. They were made before the shop's run began."""
-        first = self._new_life().order
+        point = self.random.choice(PICKUP_POINTS)
         for _ in range(self.pace.burst // 2):
             order = make_order(next(self._numbers), self._someone(), "pickup", self.random)
-            order.title, order.paid, order.revision = first.title, True, 5
+            order.title, order.paid, order.revision = point, True, 5
             steps = next(path for path in PATHS if path.name == "picked_up").steps[5:]
             yield self._step(_Life(order, deque(steps)))
 

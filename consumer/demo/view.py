@@ -102,7 +102,7 @@ class DemoView:
         return Group(*parts, self._lanes_table(), Panel(self._last_table(), title="just pushed", title_align="left"))
 
     def _lanes_table(self) -> Table:
-        table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, expand=True, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("lane", no_wrap=True)
         table.add_column("state", overflow="fold")
         for name in ("quota", "groups", "waiting", "requests", "told", "dead"):
