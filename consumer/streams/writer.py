@@ -74,7 +74,8 @@ class Writer:
         if isinstance(producer, Trouble):
             return producer
         try:
-            return await self._acked(await self._sent(producer, record), producer)
+            sent = time.time()
+            return await self._acked(await self._sent(producer, record, sent), producer, sent)
         except (TimeoutError, errors.UnknownTopicOrPartitionError) as error:
             return missing(producer.client, (self._topic,)) or trouble_of(error)
         except errors.KafkaError as error:
@@ -85,7 +86,7 @@ class Writer:
                 await self._drop(producer, trouble)
             return trouble
 
-    async def _sent(self, producer: Any, record: Written) -> "asyncio.Future[Any]":
+    async def _sent(self, producer: Any, record: Written, now: float) -> "asyncio.Future[Any]":
         """The future of the ack. Giving up here is safe: a send that is cancelled has put nothing into the client."""
         async with asyncio.timeout(ANSWER_SECONDS):
             await producer.client._wait_on_metadata(self._topic)
@@ -96,7 +97,7 @@ class Writer:
                 record.value,
                 record.key,
                 record.partition,
-                timestamp_ms=int(time.time() * 1000),
+                timestamp_ms=int(now * 1000),
                 headers=list(record.headers),
             )
             return future
@@ -108,7 +109,7 @@ class Writer:
         future: asyncio.Future[Any] = await producer.send_batch(batch, self._topic, partition=record.partition or 0)
         return future
 
-    async def _acked(self, future: "asyncio.Future[Any]", producer: Any) -> Appended | Trouble:
+    async def _acked(self, future: "asyncio.Future[Any]", producer: Any, sent: float) -> Appended | Trouble:
         waited = 0.0
         while not future.done():
             await asyncio.wait({future}, timeout=PATIENCE_SECONDS)
@@ -120,7 +121,7 @@ class Writer:
                 future.add_done_callback(_looked_at)
                 await self._drop(producer, Trouble("broker_unreachable", "no ack for a minute"))
                 return Trouble("broker_unreachable", "no ack for a minute")
-        return _appended(future.result())
+        return _appended(future.result(), sent)
 
     async def _ready(self) -> Any:
         """The producer, made if there is none; Trouble where no broker can be had."""
@@ -159,12 +160,12 @@ class Writer:
         self.trouble = trouble
 
 
-def _appended(metadata: Any) -> Appended | Trouble:
+def _appended(metadata: Any, sent: float) -> Appended | Trouble:
     if metadata.offset < 0:
         return Trouble("other", "acked as a duplicate without its offset")
     # The embedded broker acks with a time of 1970; its records bear the client's.
     seconds = metadata.timestamp / 1000
-    return Appended(metadata.offset, seconds if seconds > CREDIBLE_SECONDS else time.time())
+    return Appended(metadata.offset, seconds if seconds > CREDIBLE_SECONDS else int(sent * 1000) / 1000)
 
 
 def _looked_at(future: "asyncio.Future[Any]") -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.structs import TopicPartition as TheirPartition
 
@@ -80,8 +80,8 @@ class LaneSeat:
 
     async def changed(self) -> None:
         """Until it is told something."""
-        self._bell.clear()
         await self._bell.wait()
+        self._bell.clear()
 
     @property
     def owns(self) -> bool:
@@ -246,7 +246,7 @@ class KafkaWorld:
         await admin.close()
 
     async def publish(self, value: bytes | None, key: bytes | None = None, headers: Headers = ()) -> None:
-        await self._producer.send_and_wait(self.topic, value, key, partition=0, headers=headers)
+        await self._producer.send_and_wait(self.topic, value, key, partition=0, headers=list(headers))
 
     async def scribble(self, value: bytes) -> None:
         await self._producer.send_and_wait(self._journal, value, partition=0)
@@ -257,8 +257,19 @@ class KafkaWorld:
         producer = AIOKafkaProducer(bootstrap_servers=self.settings.bootstrap, transactional_id=name)
         await producer.start()
         async with producer.transaction():
-            await producer.send_and_wait(self.topic, b"in a transaction", partition=0)
+            sent = await producer.send_and_wait(self.topic, b"in a transaction", partition=0)
         await producer.stop()
+        await self._marked(sent.offset + 1)
+
+    async def _marked(self, offset: int) -> None:
+        """The marker is written after the commit was answered."""
+        one = TheirPartition(self.topic, 0)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.bootstrap, isolation_level="read_committed")
+        await consumer.start()
+        async with asyncio.timeout(10):
+            while (await consumer.end_offsets([one]))[one] <= offset:
+                pass
+        await consumer.stop()
 
     async def trim(self, before: int) -> None:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.bootstrap)

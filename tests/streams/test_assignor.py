@@ -1,0 +1,88 @@
+"""The exclusive assignor as pure logic: who gets everything, and what garbage counts."""
+
+import pytest
+from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consumer.streams.assignor import VERSION, chosen, exclusive_assignor, read, written
+
+PARTITIONS = {"orders": {0, 1, 2}, "bonuses": {0}}
+
+
+class Cluster:
+    """Two topics."""
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return PARTITIONS.get(topic)
+
+
+def _member(topics: list[str], user_data: bytes = b"") -> ConsumerProtocolMemberMetadata:
+    return ConsumerProtocolMemberMetadata(VERSION, topics, user_data)
+
+
+def _assigned(**members: ConsumerProtocolMemberMetadata) -> dict[str, list[tuple[str, list[int]]]]:
+    given = exclusive_assignor().assign(Cluster(), members)
+    return {name: list(assignment.assignment) for name, assignment in given.items()}
+
+
+def test_everything_goes_to_the_highest_claim() -> None:
+    """And the others get nothing."""
+    topics = ["orders", "bonuses"]
+    low, high = written(3, holding=True), written(4, holding=False)
+    assert _assigned(a=_member(topics, low), b=_member(topics, high)) == {
+        "a": [],
+        "b": [("bonuses", [0]), ("orders", [0, 1, 2])],
+    }
+
+
+def test_without_a_claim_the_one_that_owns_stays_and_else_the_first_by_name() -> None:
+    """So that joins before the first claim move nothing."""
+    assert chosen({"b": written(0, holding=False), "a": written(0, holding=False)}) == "a"
+    assert chosen({"b": written(0, holding=True), "a": written(0, holding=False)}) == "b"
+    assert chosen({}) is None
+
+
+def test_the_owner_gets_the_topics_that_it_knows() -> None:
+    """A member with other subscriptions brings nothing to an owner that did not ask for it; one without any is passed
+    over, whatever it claims."""
+    claim = written(9, holding=True)
+    assert _assigned(a=_member(["orders", "unknown"], claim), b=_member(["bonuses"])) == {
+        "a": [("orders", [0, 1, 2])],
+        "b": [],
+    }
+    assert _assigned(a=_member([], claim), b=_member(["bonuses"])) == {"a": [], "b": [("bonuses", [0])]}
+
+
+@given(st.binary(max_size=9) | st.just(b"\x00" + b"\xff" * 20) | st.none())
+def test_garbage_is_no_claim(user_data: bytes | None) -> None:
+    """Too short, another format, or nothing at all."""
+    assert read(user_data) == (0, False)
+
+
+@given(st.integers(0, 2**63), st.booleans(), st.binary(max_size=5))
+def test_user_data_can_be_read_back_also_when_a_later_version_appended_to_it(
+    claim: int, holding: bool, more: bytes
+) -> None:
+    """The claim is what it was."""
+    assert read(written(claim, holding=holding) + more) == (claim, holding)
+
+
+def test_each_member_has_a_state_of_its_own_and_losing_clears_its_claim() -> None:
+    """The library knows assignors as classes, so the state is the class's."""
+    ours, other = exclusive_assignor(), exclusive_assignor()
+    ours.claim = 5
+    ours.on_assignment(ConsumerProtocolMemberAssignment(VERSION, [("orders", [0])], b""))
+    assert read(ours.metadata(["orders"]).user_data) == (5, True)
+    assert read(other.metadata(["orders"]).user_data) == (0, False)
+    ours.on_assignment(ConsumerProtocolMemberAssignment(VERSION, [], b""))
+    assert read(ours.metadata(["orders"]).user_data) == (0, False)
+
+
+@pytest.mark.parametrize("topics", [["orders"], ["bonuses", "orders"]])
+def test_what_is_sent_to_the_group_can_be_encoded(topics: list[str]) -> None:
+    """Metadata and assignment as bytes, as the library sends them."""
+    metadata = exclusive_assignor().metadata(topics)
+    assert ConsumerProtocolMemberMetadata.decode(metadata.encode()).subscription == sorted(topics)
+    assignment = exclusive_assignor().assign(Cluster(), {"a": metadata})["a"]
+    assert len(ConsumerProtocolMemberAssignment.decode(assignment.encode()).partitions()) >= 1
