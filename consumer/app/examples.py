@@ -1,6 +1,6 @@
 """The examples of routes: sample events in files, and what must come of each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from consumer.app.config import Config
 from consumer.app.profiles import lane_profile, shop_profiles
 from consumer.core.decode import Undecodable, decode
 from consumer.core.document import Problem
-from consumer.core.model import Ignored, Message, Planned, Position, Record
+from consumer.core.model import Ignored, Message, Plan, Planned, Position, Record
 from consumer.core.plan import Planner, preview
 from consumer.core.profile import LaneProfile, Mode, ShopProfile
 from consumer.core.routes import Example, LoadedRoute, RouteSet
@@ -59,46 +59,64 @@ def check_examples(config: Config, routes: RouteSet) -> Iterator[Problem]:
     """Every example that does not become what it promises. Routes of unknown lanes are passed over."""
     for loaded in routes.routes:
         if loaded.route.lane in config.lanes:
+            rehearsal = Rehearsal(config, loaded)
             for index, example in enumerate(loaded.route.examples):
-                flaw = _flaw(config, loaded, example)
+                flaw = rehearsal.flaw(example)
                 if flaw:
                     yield loaded.problem(("examples", index), f"example {index + 1}: {flaw}")
 
 
-def _flaw(config: Config, loaded: LoadedRoute, example: Example) -> str:
-    sample = read_sample(sample_path(loaded, example.event))
-    if isinstance(sample, str):
-        return sample
-    if sample.event.type not in loaded.route.types:
-        return f"its event is {sample.event.type}, which this route does not take"
-    shop = shop_of(sample.event, config)
-    told = _told(config, loaded, sample, shop)
-    if told != example.sent:
-        return "nobody is told" if example.sent else "somebody is told, and sent is false"
-    return _message_flaw(loaded, sample, shop, example) if example.sent else ""
+class Rehearsal:
+    """One route tried on its examples, whatever its lane's mode and its own time are; compiled once a shop."""
+
+    def __init__(self, config: Config, loaded: LoadedRoute) -> None:
+        timeless = loaded.route.model_copy(update={"from_": None, "until": None, "enabled": True})
+        self._config = config
+        self._loaded = LoadedRoute(timeless, loaded.tree, loaded.index)
+        self._planners: dict[ShopProfile, Planner] = {}
+
+    def flaw(self, example: Example) -> str:
+        """What is wrong with an example, in words; empty when it holds."""
+        sample = read_sample(sample_path(self._loaded, example.event))
+        if isinstance(sample, str):
+            return sample
+        if sample.event.type not in self._loaded.route.types:
+            return f"its event is {sample.event.type}, which this route does not take"
+        return self._outcome_flaw(sample, example)
+
+    def _outcome_flaw(self, sample: Sample, example: Example) -> str:
+        shop = shop_of(sample.event, self._config)
+        plan = self._plan(sample, shop)
+        rejections, commands = (plan.rejections, plan.commands) if isinstance(plan, Planned) else ((), ())
+        if rejections:
+            return f"{rejections[0].reason}: {rejections[0].detail}"
+        if bool(commands) != example.sent:
+            return "nobody is told" if example.sent else "somebody is told, and sent is false"
+        if not commands:
+            return ""
+        if example.locale is None:
+            return _message_flaw(commands[0].wordings, example)
+        made = preview(self._loaded, sample.event, shop, example.locale)
+        return f"{made.part}: {made.detail}" if isinstance(made, Unrendered) else _message_flaw(made, example)
+
+    def _plan(self, sample: Sample, shop: ShopProfile) -> Plan:
+        planner = self._planners.get(shop)
+        if planner is None:
+            known = lane_profile(self._config, self._loaded.route.lane)
+            profile = LaneProfile(
+                known.lane, {shop.id: shop}, Mode.LIVE, default_shop=shop.id, identities=known.identities
+            )
+            planner = self._planners[shop] = Planner(profile, RouteSet((self._loaded,)))
+        moment = sample.event.occurred_at.timestamp()
+        return planner.plan(Record(Position("example", 0, 0), moment, None, sample.value))
 
 
-def _told(config: Config, loaded: LoadedRoute, sample: Sample, shop: ShopProfile) -> bool:
-    """Whether the route makes a command of the event, whatever the lane's mode and the route's time are."""
-    known = lane_profile(config, loaded.route.lane)
-    profile = LaneProfile(known.lane, {shop.id: shop}, Mode.LIVE, default_shop=shop.id, identities=known.identities)
-    timeless = loaded.route.model_copy(update={"from_": None, "until": None, "enabled": True})
-    planner = Planner(profile, RouteSet((LoadedRoute(timeless, loaded.tree, loaded.index),)))
-    timestamp = sample.event.occurred_at.timestamp()
-    plan = planner.plan(Record(Position("example", 0, 0), timestamp, None, sample.value))
-    return isinstance(plan, Planned) and bool(plan.commands)
-
-
-def _message_flaw(loaded: LoadedRoute, sample: Sample, shop: ShopProfile, example: Example) -> str:
-    made = preview(loaded, sample.event, shop, example.locale)
-    if isinstance(made, Unrendered):
-        return f"{made.part}: {made.detail}"
-    if example.level >= len(made):
-        return f"there is no wording {example.level}; the last one is {len(made) - 1}"
-    message = made[example.level]
+def _message_flaw(messages: Sequence[Message], example: Example) -> str:
+    if example.level >= len(messages):
+        return f"there is no wording {example.level}; the last one is {len(messages) - 1}"
+    message = messages[example.level]
     for part in PARTS:
-        wanted = getattr(example.expect, part)
-        said = getattr(message, part) or ""
+        wanted, said = getattr(example.expect, part), getattr(message, part) or ""
         if wanted is not None and _plain(wanted) != _plain(said):
             return f'{part} is "{said}" and not "{wanted}"'
     return ""

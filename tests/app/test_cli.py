@@ -152,8 +152,7 @@ def test_an_example_that_does_not_hold_is_a_mistake(tmp_path: Path, old: str, ne
     for name in ("order_paid.json", "order_created.json"):
         (tmp_path / "routes" / name).write_text(catalogue_files()[f"examples/{name}"])
     examples = (
-        "  examples:\n    - event: order_paid.json\n      level: 0\n"
-    examples += "      expect: {title: Order 05671863 is paid}\n"
+        "  examples:\n    - event: order_paid.json\n      level: 0\n      expect: {title: Order 05671863 is paid}\n"
     )
     routes = ROUTES + examples
     assert call("check", "-c", write(tmp_path, routes=routes)).exit_code == FINE
