@@ -1,0 +1,1 @@
+"""A day of traffic in virtual time, against the real core."""
