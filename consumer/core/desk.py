@@ -280,8 +280,8 @@ class Desk:
             for command in attempt.commands:
                 if self.memory.ended(command.id) is None:
                     self._doubted.add(command.id)
-                if command.thread is not None:
-                    self.outbox.fly(command.thread, command.rank)
+                for end in self.outbox.fly(command.thread, command.rank):
+                    self._finish(end)
 
     @property
     def doubts(self) -> tuple[OpenAttempt, ...]:

@@ -178,7 +178,7 @@ class Lane:
         self._tenure = Tenure(self._office, self._settings, self._new_desk(), await self._new_gate(), epoch)
 
     def _new_desk(self) -> Desk:
-        outbox = Outbox(self._settings.bounds, self._settings.policy)
+        outbox = Outbox(self._settings.bounds, self._settings.policy())
         desk = Desk(outbox, Ledger(), self._memory)
         desk.doubt(self._memory.open_attempts.values())
         return desk

@@ -8,7 +8,8 @@ from typing import Literal
 
 from consumer.core.model import Bounds, Quota
 from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source
-from consumer.core.turn import Policy, slack_with_ladder
+from consumer.core.price import turn_and_price
+from consumer.core.turn import Policy
 
 StartAt = Literal["latest", "earliest"]
 LostOffsets = Literal["refuse", "latest", "earliest"]
@@ -18,7 +19,7 @@ LostOffsets = Literal["refuse", "latest", "earliest"]
 class LaneSettings:
     """`member` names one process's life. Where the group's offsets are lost although the journal shows that the lane
     has worked, `lost_offsets` says what to do; refusing is the default, because either guess may tell a city twice or
-    not at all."""
+    not at all. `policy` makes one for each desk: a policy may remember."""
 
     id: str
     member: str
@@ -30,7 +31,7 @@ class LaneSettings:
     start_at: StartAt = "latest"
     lost_offsets: LostOffsets = "refuse"
     drain_seconds: float = 20.0
-    policy: Policy = slack_with_ladder
+    policy: Callable[[], Policy] = turn_and_price
 
 
 @dataclass(frozen=True, slots=True)
