@@ -237,9 +237,11 @@ def _leave(words: str, code: int) -> NoReturn:
 
 # The demo brings the broker and half of the package with it: commands that are called by name do without.
 if sys.argv[1:2] not in [[name] for name in ("run", "check", "preview", "init", "version", "topics", "config")]:
-    from consumer.demo.commands import add_to
+    from consumer.demo import commands as demo_commands
+    from consumer.simulate import commands as simulate_commands
 
-    add_to(app)
+    demo_commands.add_to(app)
+    simulate_commands.add_to(app)
 
 
 def main() -> None:
