@@ -176,12 +176,12 @@ def static_and_core(tally: Tally) -> None:
 
 
 def the_rest(tally: Tally) -> None:
-    """Everything else on two processes; then the rings that share one server, one after another."""
+    """Everything else on two processes; then ring after ring, each on two: most of their time is waiting."""
     rest = pytest_command("rest", "-n", "2", "-m", f"not ({SLOW_RINGS})", "--ignore=tests/core", "tests")
     tests(tally, run("rest", [sys.executable, *rest]))
     for ring in RINGS:
         if has_tests(ring):
-            tests(tally, run(ring, [sys.executable, *pytest_command(ring, "-m", ring, "tests")]))
+            tests(tally, run(ring, [sys.executable, *pytest_command(ring, "-n", "2", "-m", ring, "tests")]))
 
 
 def main() -> int:

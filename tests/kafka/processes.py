@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from consumer.demo.collect import LaneTrace, Run, collect
 from consumer.demo.evidence import Evidence
 from consumer.demo.publish import Account, publish_all
 from consumer.demo.report import Findings, examine
-from consumer.demo.shop import Pace, Shop
+from consumer.demo.shop import Pace, Publication, Shop
 from consumer.demo.world import DEAD_LETTERS, SOURCES, World, make_world
 from consumer.streams import topics
 from consumer.streams.publisher import Publisher
@@ -139,8 +139,10 @@ class Town:
 
     async def sell(self, pace: Pace, seed: int = 1) -> None:
         """Publish the sample shop's events at their own pace."""
+        await self.publish(Shop(Random(seed), datetime.now(UTC), pace).publications())
+
+    async def publish(self, publications: Iterable[Publication]) -> None:
         async with Publisher(self.settings) as publisher:
-            publications = Shop(Random(seed), datetime.now(UTC), pace).publications()
             await publish_all(publisher, publications, time.monotonic, self.closed, self.account)
         assert self.account.trouble is None
 
