@@ -7,12 +7,14 @@ from pydantic import BaseModel
 
 from consumer.app import overrides
 from consumer.app.config import LANE_ID, LaneConfig
-from consumer.app.examples import check_examples
+from consumer.app.examples import example_files
+from consumer.app.profiles import lane_profile
+from consumer.core.check import check_routes, warn_routes
 from consumer.core.document import Path, Problem, locate
 from consumer.core.model import Trouble
+from consumer.core.profile import LaneFacts
 from consumer.core.secrets import SecretRef
 from consumer.core.templates import nearest
-from consumer.core.units import spell_seconds
 from consumer.sinks.base import SinkConfig, limits_of
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ def check_setup(setup: "Setup") -> Iterator[Problem]:
     yield from _lane_problems(setup)
     yield from _account_problems(setup)
     yield from _shop_problems(setup)
-    yield from _route_problems(setup)
-    yield from check_examples(setup.config, setup.routes)
+    files = example_files(setup.routes)
+    yield from check_routes(setup.routes, lane_facts(setup), files)
 
 
 def _at(setup: "Setup", path: Path, what: str, mend: str = "") -> Problem:
@@ -109,16 +111,18 @@ def _shop_problems(setup: "Setup") -> Iterator[Problem]:
                 yield _at(setup, path, f'the shop "{shop}" names an unknown lane "{lane}"', nearest(lane, lanes))
 
 
-def _route_problems(setup: "Setup") -> Iterator[Problem]:
-    lanes = setup.config.lanes
-    for loaded in setup.routes.routes:
-        route = loaded.route
-        lane = lanes.get(route.lane)
-        if lane is None:
-            yield loaded.problem(("lane",), f'unknown lane "{route.lane}"', nearest(route.lane, list(lanes)))
-        elif route.ttl > lane.memory:
-            mend = f"at most {spell_seconds(lane.memory)}, or give the lane a longer memory"
-            yield loaded.problem(("ttl",), "the ttl is longer than the lane's memory", mend)
+def lane_facts(setup: "Setup") -> dict[str, LaneFacts]:
+    """What the lanes can carry, for checking the routes that lead to them."""
+    return {name: _lane_facts(setup, name) for name in setup.config.lanes}
+
+
+def _lane_facts(setup: "Setup", name: str) -> LaneFacts:
+    limits, chosen = limits_of(setup.accounts[name]), setup.config.lanes[name].quota
+    rate = chosen.requests / chosen.per if chosen else None
+    if rate is None and limits.quota is not None:
+        rate = limits.quota.requests / limits.quota.per_seconds
+    texts_per_minute = None if rate is None else rate * 60 * limits.capacity.parcels
+    return LaneFacts(lane_profile(setup.config, name), texts_per_minute, limits.needs_title)
 
 
 # --- what is not wrong enough -----------------------------------------------------------------------------------------
@@ -128,6 +132,7 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     """What people should know before they start; it stops nothing."""
     yield from _secret_warnings(setup)
     yield from _kafka_warnings(setup)
+    yield from map(str, warn_routes(setup.routes, lane_facts(setup)))
     for name, lane in setup.config.lanes.items():
         if not setup.routes.of_lane(name):
             yield f"lane {name}: no route leads to it"

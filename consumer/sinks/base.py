@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from consumer.core.document import Strict
 from consumer.core.model import (
@@ -29,7 +29,10 @@ DETAIL_LIMIT = 200
 
 
 class SinkConfig(Strict):
-    """The base of every provider's configuration. `type` is the provider's name."""
+    """The base of every provider's configuration. `type` is the provider's name; the values of the fields that `one`
+    names are what makes two lanes use one account."""
+
+    one: ClassVar[tuple[str, ...]] = ()
 
     type: str
 
@@ -37,29 +40,34 @@ class SinkConfig(Strict):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one account may do: the default quota is None where the provider has none; `timeout_seconds` is the
-    longest that one request can take."""
+    longest that one request can take. `needs_title`: a message without a title is none to this provider."""
 
     capacity: Capacity
     timeout_seconds: float
     in_flight: int
     quota: Quota | None = None
+    needs_title: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a request needs beside its batch: the credential, and the address where the account lives now."""
+    """What a request needs beside its batch: the credential (or several, by name), the address where the account
+    lives now, and the lane's id."""
 
     secret: str = field(default="", repr=False)
     home: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lane: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One POST, ready to go. URL, headers and body may hold a secret, so that none is printed."""
+    """One request, ready to go. URL, headers and body may hold a secret, so that none is printed."""
 
     url: str = field(repr=False)
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    method: str = "POST"
 
 
 class Transport(Protocol):
@@ -67,7 +75,9 @@ class Transport(Protocol):
 
     def allow(self, url: str) -> None: ...
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent | Lost: ...
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], method: str = "POST"
+    ) -> Reply | NotSent | Lost: ...
 
     async def close(self) -> None: ...
 
@@ -106,7 +116,9 @@ class Provider(Generic[C]):
     """A provider as its module declares it, in a constant named `PROVIDER`.
 
     `compose` and `judge` are pure. `compose` refuses what the provider would drop without a word. `judge` gives one
-    verdict for the batch, or one for each of its commands.
+    verdict for the batch, or one for each of its commands. `idempotent`: a request that is repeated unchanged is
+    executed once, so that a lost answer is Deferred with the same key and never Unsure. `answers` is the table of the
+    provider's answers and their verdicts as the reference shows it.
     """
 
     name: str
@@ -117,6 +129,7 @@ class Provider(Generic[C]):
     account: Callable[[C, Surroundings], Account]
     transport: Callable[[C, Reach], Transport]
     idempotent: bool = False
+    answers: tuple[tuple[str, str], ...] = ()
 
 
 @cache
@@ -188,20 +201,23 @@ class ProviderSink(Generic[C]):
             return (call,)
         if access.home:
             self._transport.allow(access.home)
-        answer = await self._transport.post(call.url, call.body, call.headers)
+        answer = await self._transport.post(call.url, call.body, call.headers, call.method)
         if not isinstance(answer, Reply):
-            return (transport_verdict(answer),)
+            return (transport_verdict(answer, idempotent=self.idempotent),)
         verdicts = self._account.learn(access, answer, self._provider.judge(self._config, batch, answer))
-        return tuple(_discreet(verdict, access.secret, batch) for verdict in verdicts)
+        secrets = (access.secret, *access.secrets.values())
+        return tuple(_discreet(verdict, secrets, batch) for verdict in verdicts)
 
     async def close(self) -> None:
         await self._account.close()
         await self._transport.close()
 
 
-def transport_verdict(trouble: NotSent | Lost) -> Verdict:
+def transport_verdict(trouble: NotSent | Lost, *, idempotent: bool = False) -> Verdict:
     """What a request without an answer means, for every provider alike."""
     if isinstance(trouble, Lost):
+        if idempotent:
+            return Deferred(trouble.reason, same_key=True)
         return Unsure(trouble.reason, answered=trouble.answered)
     if trouble.reason == "egress_denied":
         return Blocked("egress_denied", "the address is not one that the configuration names")
@@ -211,11 +227,13 @@ def transport_verdict(trouble: NotSent | Lost) -> Verdict:
 _DIGITS = re.compile(r"\d{5,}")
 
 
-def _discreet(verdict: Verdict, secret: str, batch: Batch) -> Verdict:
-    """The verdict without our secret and without recipients: a provider may echo both in its words."""
+def _discreet(verdict: Verdict, secrets: tuple[str, ...], batch: Batch) -> Verdict:
+    """The verdict without our secrets and without recipients: a provider may echo both in its words."""
     if not isinstance(verdict, (Refused, Blocked)) or not verdict.detail:
         return verdict
-    detail = verdict.detail.replace(secret, "…") if secret else verdict.detail
+    detail = verdict.detail
+    for secret in filter(None, secrets):
+        detail = detail.replace(secret, "…")
     for command in batch.commands:
         if len(command.recipient) >= 3 and command.recipient in detail:
             detail = detail.replace(command.recipient, "…")

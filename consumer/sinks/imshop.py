@@ -65,7 +65,8 @@ class ImshopConfig(SinkConfig):
 
 
 def limits(config: ImshopConfig) -> Limits:
-    return Limits(Capacity(1, config.recipients_per_request), config.timeout, in_flight=2, quota=QUOTA)
+    capacity = Capacity(1, config.recipients_per_request)
+    return Limits(capacity, config.timeout, in_flight=2, quota=QUOTA, needs_title=True)
 
 
 def compose(config: ImshopConfig, batch: Batch, access: Access) -> Call:

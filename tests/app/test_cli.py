@@ -139,12 +139,16 @@ def test_an_unknown_route_names_the_nearest(catalogue: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("Order {{ order.id }} is paid", "Paid", "example 1: title is"),
-        ("order_paid.json", "order_created.json", "its event is order.created, which this route does not take"),
-        ("order_paid.json", "nothing.json", "cannot be read"),
-        ("level: 0", "level: 7", "there is no wording 7; the last one is 1"),
-        ("level: 0", "sent: false", "somebody is told, and sent is false"),
-        ("lane: app-push", "lane: app-push\n  when: not event.customer.consents.push", "nobody is told"),
+        ("Order {{ order.id }} is paid", "Paid", 'title is "Paid"'),
+        ("order_paid.json", "order_created.json", "an event of another type than order.paid"),
+        ("order_paid.json", "nothing.json", 'there is no file "nothing.json"'),
+        ("level: 0", "level: 7", "there is no level 7; the last one is 1"),
+        ("level: 0", "sent: false", "something is sent"),
+        (
+            "lane: app-push",
+            "lane: app-push\n  when: not event.customer.consents.push",
+            "nothing is sent: when is false",
+        ),
     ],
 )
 def test_an_example_that_does_not_hold_is_a_mistake(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -154,6 +154,10 @@ class Town:
             for lane in lanes
         )
 
+    async def over(self, consumer: Consumer) -> bool:
+        """A lane that has not seen the last records yet is idle too; the journal knows better."""
+        return await self.idle(consumer) and (await self.findings()).report.waiting == 0
+
     async def evidence(self) -> Evidence:
         traces = [
             LaneTrace(

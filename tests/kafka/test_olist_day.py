@@ -21,7 +21,6 @@ DAY = datetime(2017, 11, 24, tzinfo=BRAZIL)
 
 pytestmark = [
     pytest.mark.kafka,
-    pytest.mark.xdist_group("kafka"),
     pytest.mark.skipif(not OLIST.is_dir(), reason="olist: no data; set OLIST_DIR"),
 ]
 
@@ -44,12 +43,7 @@ async def test_a_day_of_real_orders_is_told_without_loss(tmp_path: Path, bootstr
             for _ in range(2):
                 records = publications(orders, window)
                 await publish_all(publisher, records, time.monotonic, place.closed, place.account)
-
-        async def over() -> bool:
-            # A lane that has not seen the last records yet is idle too; the journal knows better.
-            return await place.idle(consumer) and (await place.findings()).report.waiting == 0
-
-        await eventually("everything ended", over, 120.0)
+        await eventually("everything ended", lambda: place.over(consumer), 120.0)
         assert await consumer.stop() == 0
         found = await place.findings()
     assert found.faults == ()

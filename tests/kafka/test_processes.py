@@ -4,13 +4,10 @@ import asyncio
 import random
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from consumer.core.model import Trouble
-from consumer.demo.olist import BRAZIL, Window, publications, read_orders
 from consumer.demo.shop import Pace
 from consumer.demo.world import APP_PUSH, STAFF
 from schemas.journal import Landing
@@ -25,10 +22,6 @@ def bootstrap() -> Iterator[str]:
     """A broker of the test's own: the demo's topics and groups have fixed names."""
     with KafkaServer() as server:
         yield server.bootstrap
-
-
-OLIST = Path(__file__).resolve().parents[3] / "shared" / "data" / "olist"
-BLACK_FRIDAY = datetime(2017, 11, 24, tzinfo=BRAZIL)
 
 
 async def doubted(place: Town) -> int:
@@ -54,7 +47,7 @@ async def test_ten_kills_lose_nothing_and_repeat_only_what_was_in_flight(tmp_pat
             consumer.kill()
             consumer = place.consumer()
         await selling
-        await eventually("everything ended", lambda: place.idle(consumer), 180.0)
+        await eventually("everything ended", lambda: place.over(consumer), 180.0)
         assert await consumer.stop() == 0
         report = (await place.findings()).report
         assert report.published > 400
@@ -88,7 +81,7 @@ async def test_a_standby_takes_over_within_the_session_timeout_and_ten_seconds(t
 
         assert await eventually("the second took over", taken_over) <= SESSION_SECONDS + 10
         await selling
-        await eventually("everything ended", lambda: place.idle(second), 120.0)
+        await eventually("everything ended", lambda: place.over(second), 120.0)
         assert await second.stop() == 0
         report = (await place.findings()).report
         assert (report.lost, report.waiting) == (0, 0)
@@ -120,28 +113,10 @@ async def test_a_blocked_imshop_says_why_and_does_not_touch_bitrix24(tmp_path: P
         await eventually("Bitrix24's pushes flow on", flowed)
         assert imshop.deliveries == []
         imshop.heal()
-        await eventually("everything ended", lambda: place.idle(consumer), 150.0)
+        await eventually("everything ended", lambda: place.over(consumer), 150.0)
         assert await consumer.stop() == 0
         report = (await place.findings()).report
         assert (report.lost, report.waiting, report.duplicates) == (0, 0, 0)
-
-
-@pytest.mark.skipif(not OLIST.is_dir(), reason="no Olist data here")
-async def test_a_day_of_real_orders_goes_through_the_whole_job(tmp_path: Path, bootstrap: str) -> None:
-    """Real purchase, payment and delivery times, ten minutes a second; none lost, none twice, no quota overrun."""
-    orders = read_orders(OLIST)
-    assert not isinstance(orders, Trouble)
-    window = Window(BLACK_FRIDAY, BLACK_FRIDAY + timedelta(days=2), 3600.0, datetime.now(UTC))
-    async with town(tmp_path, bootstrap, fast=30.0) as place:
-        consumer = place.consumer()
-        await place.publish(publications(orders, window))
-        await eventually("everything ended", lambda: place.idle(consumer), 240.0)
-        assert await consumer.stop() == 0
-        report = (await place.findings()).report
-        assert report.published > 300
-        assert (report.lost, report.duplicates, report.waiting) == (0, 0, 0)
-        assert report.outcomes["delivered"] > 100
-        assert report.worst_window[APP_PUSH] <= 10
 
 
 async def test_missing_topics_are_a_named_state_and_heal_by_themselves(tmp_path: Path, bootstrap: str) -> None:
