@@ -13,7 +13,6 @@ from typing import NamedTuple
 from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory, OpenAttempt
 from consumer.core.model import (
-    Batch,
     Capacity,
     Command,
     Ended,
@@ -182,11 +181,11 @@ class Desk:
                     self.memory.mark_attempted(command.thread, command.rank)
         return parcels
 
-    def halve(self, batch: Batch) -> None:
-        """Both halves of a refused batch go out again, each in a request of its own, until the guilty stands alone."""
+    def halve(self, parcels: Iterable[Parcel]) -> None:
+        """Both halves of a refused parcel go out again, each in a request of its own, until the guilty stands alone."""
         if self.closed:
             return
-        for parcel in batch.parcels:
+        for parcel in parcels:
             middle = len(parcel.commands) // 2
             for commands in (parcel.commands[:middle], parcel.commands[middle:]):
                 if commands:

@@ -31,12 +31,13 @@ DOUBTS_PER_COMMAND = 1
 
 class Landed(NamedTuple):
     """What came of one attempt. `outcomes` in the batch's order, None for those that wait again; `letters` are the
-    commands that a person must look at, written before the record; `halve` when the batch goes out again in halves."""
+    commands that a person must look at, written before the record; `halves` are what goes out again in halves, because
+    the provider refused several commands at once."""
 
     record: Landing
     outcomes: tuple[Outcome | None, ...]
     letters: tuple[tuple[Command, Refused], ...] = ()
-    halve: bool = False
+    halves: tuple[Parcel, ...] = ()
 
 
 def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[Attempt]:
@@ -106,7 +107,12 @@ def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
         raise ValueError(f"{len(verdicts)} verdicts for {len(commands)} commands")
     if len(verdicts) == 1 and len(commands) > 1 and isinstance(verdicts[0], Refused) and verdicts[0].letter:
         return _halved(batch, verdicts[0])
-    ends = [_end(command, verdict, batch.on_unsure, memory) for command, verdict in zip(commands, each, strict=True)]
+    halves = _together(batch, each)
+    shared = {command.id for parcel in halves for command in parcel.commands}
+    ends = [
+        _End(None) if command.id in shared else _end(command, verdict, batch.on_unsure, memory)
+        for command, verdict in zip(commands, each, strict=True)
+    ]
     outcomes = tuple(end.outcome for end in ends)
     alike = len(set(outcomes)) == 1
     record = Landing(
@@ -120,12 +126,24 @@ def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
         tried=any(isinstance(verdict, Deferred) and verdict.at_most is not None for verdict in each),
     )
     letters = tuple((c, end.letter) for c, end in zip(commands, ends, strict=True) if end.letter is not None)
-    return Landed(record, outcomes, letters)
+    return Landed(record, outcomes, letters, halves)
+
+
+def _together(batch: Batch, each: Verdicts) -> tuple[Parcel, ...]:
+    """The parcels in which several commands were refused at once, without the commands that were not."""
+    verdicts = iter(each)
+    parcels = []
+    for parcel in batch.parcels:
+        told = zip(parcel.commands, verdicts, strict=False)
+        refused = tuple(command for command, verdict in told if isinstance(verdict, Refused) and verdict.shared)
+        if len(refused) > 1:
+            parcels.append(parcel._replace(commands=refused))
+    return tuple(parcels)
 
 
 def _halved(batch: Batch, verdict: Refused) -> Landed:
     record = Landing(attempt=batch.id, epoch=batch.epoch, verdict="refused", reason=verdict.reason)
-    return Landed(record, (None,) * len(batch.commands), halve=True)
+    return Landed(record, (None,) * len(batch.commands), halves=batch.parcels)
 
 
 class _End(NamedTuple):

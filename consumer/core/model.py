@@ -137,10 +137,19 @@ class Batch:
 
 
 class Capacity(NamedTuple):
-    """What one request of a provider may carry: different messages, and recipients of each."""
+    """What one request of a provider may carry: different messages, and recipients of each. A message with one of the
+    words of `alone` in it, in small letters, shares a request with no other message."""
 
     parcels: int = 1
     recipients: int = 1
+    alone: tuple[str, ...] = ()
+
+    def goes_alone(self, message: Message) -> bool:
+        """Whether the message must be the only one of its request."""
+        if self.parcels == 1 or not self.alone:
+            return False
+        said = "\n".join(part for part in message if part).lower()
+        return any(word in said for word in self.alone)
 
 
 # --- verdicts: what came of a request ---------------------------------------------------------------------------------
@@ -158,6 +167,8 @@ class Deferred:
     `after_seconds` is the provider's wish, or None. `limit`: it was the quota's answer, which costs no attempt.
     `left`: False when the request never left this machine, so that it gives its place in the quota back.
     `at_most`: how often one command may end this way before it counts as refused; None is no bound.
+    `same_key`: it may have happened, and the provider knows the request by its key: the very same request goes out
+    again, and nothing of the batch before it. Stands for the whole batch.
     """
 
     reason: str
@@ -165,6 +176,7 @@ class Deferred:
     limit: bool = False
     left: bool = True
     at_most: int | None = None
+    same_key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +192,14 @@ class Unsure:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """This text or this recipient is wrong. `letter` is False where nobody needs to look (unsubscribed)."""
+    """This text or this recipient is wrong. `letter` is False where nobody needs to look (unsubscribed). `shared` is
+    True where the provider said it once of all commands of a parcel, so that halves must tell which of them it meant.
+    """
 
     reason: str
     detail: str = ""
     letter: bool = True
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

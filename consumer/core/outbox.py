@@ -99,11 +99,13 @@ class Outbox:
         parcels: list[Parcel] = []
         choices: list[Choice] = []
         for choice in self._choices(moment):
-            if not choices or choice.on_unsure is choices[0].on_unsure:
+            if not choices or _fits(choice, choices[0], capacity):
                 parcel = self._parcel(choice, capacity.recipients)
                 if parcel:
                     choices.append(choice)
                     parcels.extend(parcel)
+            if choices and capacity.goes_alone(choices[0].message):
+                return tuple(parcels)
             if len(parcels) == capacity.parcels:
                 break
         return tuple(parcels + self._rest(choices, capacity, len(parcels)))
@@ -304,3 +306,8 @@ class Outbox:
         if command.thread is not None:
             self._threads.fly(command.thread, command.rank)
         return command
+
+
+def _fits(choice: Choice, first: Choice, capacity: Capacity) -> bool:
+    """Whether a choice may share the request of the first one: of one policy, and none that goes alone."""
+    return choice.on_unsure is first.on_unsure and not capacity.goes_alone(choice.message)

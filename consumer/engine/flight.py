@@ -140,10 +140,10 @@ class Flight:
         if landed.record.doubtful:
             # What waits again takes the attempt's wording from the memory, which must have read it first.
             await self.office.follower.reached(appended.offset)
-        if landed.halve:
-            self.desk.halve(self.batch)
-            return
-        ended = self.desk.land(self.batch.commands, landed.outcomes)
+        self.desk.halve(landed.halves)
+        again = {command.id for parcel in landed.halves for command in parcel.commands}
+        rest = [pair for pair in zip(self.batch.commands, landed.outcomes, strict=True) if pair[0].id not in again]
+        ended = self.desk.land([command for command, _ in rest], [outcome for _, outcome in rest])
         self._tell(landed)
         report_ends(self.office, ended)
 

@@ -86,9 +86,9 @@ def test_one_verdict_is_everybodys(verdict: Verdict, outcome: Outcome | None, na
 
 
 def test_a_whole_refused_batch_is_halved_and_a_single_refused_command_gets_a_letter() -> None:
-    assert land(batch(2), (Refused("bad"),), Memory(1.0)).halve
+    assert land(batch(2), (Refused("bad"),), Memory(1.0)).halves == batch(2).parcels
     landed = land(batch(1), (Refused("bad", "why"),), Memory(1.0))
-    assert not landed.halve
+    assert not landed.halves
     assert landed.outcomes == (Outcome.REFUSED,)
     assert [(command.recipient, refused.reason) for command, refused in landed.letters] == [("u0", "bad")]
 
@@ -101,6 +101,17 @@ def test_each_may_have_a_verdict_of_its_own() -> None:
     assert landed.record.outcomes == ["delivered", "refused", None, None]
     assert landed.record.doubtful == [commands(4)[3].id.hex()]
     assert len(landed.letters) == 1
+
+
+def test_only_the_parcel_that_was_refused_as_one_is_halved() -> None:
+    first, second, third = (Parcel(Message("t", f"{n}"), 0, commands(6)[2 * n : 2 * n + 2]) for n in range(3))
+    shared = Refused("odd", shared=True)
+    verdicts = (Delivered(), Delivered(), shared, shared, shared, Refused("recipient"))
+    landed = land(Batch("1.1", 1, (first, second, third)), verdicts, Memory(86_400.0))
+    assert landed.halves == (second,)
+    assert landed.outcomes == (Outcome.DELIVERED, Outcome.DELIVERED, None, None, Outcome.REFUSED, Outcome.REFUSED)
+    assert [command.recipient for command, _ in landed.letters] == ["u4", "u5"]
+    assert landed.record.outcomes == ["delivered", "delivered", None, None, "refused", "refused"]
 
 
 def test_another_number_of_verdicts_is_a_bug_of_the_sink() -> None:

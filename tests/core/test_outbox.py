@@ -106,6 +106,16 @@ def test_parcels_that_are_left_go_to_the_same_groups_again_in_turn() -> None:
     assert outbox.open_count == 1
 
 
+def test_a_message_that_goes_alone_has_the_whole_request() -> None:
+    marked = Capacity(5, 1, alone=("$result[",))
+    outbox = outbox_of(command("A"), command("$RESULT[c1]", arrived=1.0), command("$result[c1]", arrived=1.0))
+    outbox.put(command("$result[c1]", arrived=2.0))
+    outbox.put(command("B", arrived=3.0))
+    titles = [[parcel.message.title for parcel in take(outbox, marked)] for _ in range(4)]
+    assert sorted(map(sorted, titles)) == [["$RESULT[c1]"], ["$result[c1]"], ["$result[c1]"], ["A", "B"]]
+    assert not Capacity(1, 5, alone=("$result[",)).goes_alone(wording("$result[c1]"))
+
+
 def test_a_batch_has_no_more_parcels_than_it_may() -> None:
     outbox = outbox_of(*(command(text) for text in "ABCDE"))
     assert len(take(outbox, Capacity(2, 10))) == 2
