@@ -4,6 +4,7 @@ import math
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
@@ -63,29 +64,23 @@ class TurnAndPrice:
 
 
 class _Standing:
-    """A group as the queue sees it, or several that stand merged."""
+    """A group as the queue sees it, or several that stand merged. `due` and `turn` are seconds from now."""
 
-    __slots__ = ("coarser", "due", "groups", "level", "message", "on_unsure", "size", "target_level", "turn")
+    __slots__ = ("due", "groups", "level", "own", "places", "size", "target", "turn")
 
-    def __init__(self, groups: Sequence[Group], level: int, moment: Moment, patience: float) -> None:
-        first = groups[0]
+    def __init__(self, groups: Sequence[Group], level: int, own: int, target: int) -> None:
         self.groups = groups
-        self.message, self.level = first.coarser(level)
-        self.on_unsure = first.terms.on_unsure
-        self.size = sum(group.size for group in groups)
-        self.due = min(group.due for group in groups) - moment.gap_seconds
-        hurry = patience / (patience + self.size)
-        self.turn = min(group.oldest + group.within_seconds * hurry for group in groups)
-        message, self.target_level = first.coarser(level + 1) if first.terms.ladder else (self.message, self.level)
-        self.coarser: Wording | None = (message, self.on_unsure) if self.target_level > self.level else None
-
-    @property
-    def wording(self) -> Wording:
-        return (self.message, self.on_unsure)
+        self.level = level
+        # Wordings by number: what it says, and the next coarser one where it may be coarsened, else -1.
+        self.own = own
+        self.target = target
+        self.size = 0
+        self.due = self.turn = math.inf
+        self.places = 1
 
     @property
     def choice(self) -> Choice:
-        return Choice(tuple(self.groups), self.message, self.level)
+        return Choice(tuple(self.groups), self.groups[0].wordings[self.level], self.level)
 
 
 class _Queue:
@@ -94,23 +89,33 @@ class _Queue:
     def __init__(self, groups: Sequence[Group], moment: Moment, prices: Prices, *, merge_unique: bool) -> None:
         self._moment = moment
         self._prices = prices
-        self._soon = moment.now + prices.soon_gaps * moment.gap_seconds
-        standings = _standings(groups, moment, prices.patience, merge_unique=merge_unique)
-        self._line = sorted(standings, key=lambda standing: standing.turn)
+        self._soon = prices.soon_gaps * moment.gap_seconds
+        # Only coarser wordings have numbers; -1 stands for all others.
+        self._numbers: dict[Wording, int] = {}
+        standings = self._standings(groups, merge_unique=merge_unique)
+        for standing in standings:
+            self._place(standing)
+        self._line = sorted(standings, key=attrgetter("turn"))
 
     def lateness(self, price: int) -> float:
         """How late the latest would be, in seconds, if everything smaller than the price went coarse when it is due."""
+        gap, parcels, soon = self._moment.gap_seconds, self._moment.capacity.parcels, self._soon
         latest, position = 0.0, 0
-        walked: dict[Wording, int] = {}
+        walked: dict[int, int] = {}
         for standing in self._line:
-            if standing.size >= price or standing.coarser is None:
-                walked.setdefault(standing.wording, position)
-                latest = max(latest, self._sent_at(position) - standing.due)
-                position += math.ceil(standing.size / self._moment.capacity.recipients)
-            elif standing.due <= self._soon:
-                place = walked.setdefault(standing.coarser, position)
-                latest = max(latest, self._sent_at(place) - standing.due)
+            if standing.size >= price or standing.target < 0:
+                place = position
+                if standing.own >= 0:
+                    walked.setdefault(standing.own, place)
+                position += standing.places
+            elif standing.due <= soon:
+                place = walked.setdefault(standing.target, position)
                 position += place == position
+            else:
+                continue
+            late = place // parcels * gap - standing.due
+            if late > latest:  # noqa: PLR1730 - max() would be a third of what a walk costs
+                latest = late
         return latest
 
     def price(self, highest: float) -> int:
@@ -123,7 +128,7 @@ class _Queue:
         """What goes now."""
         head = next((standing for standing in self._line if standing.size >= price), None)
         hot = self._hot(price)
-        if hot is None or (head is not None and head.due <= min(self._moment.now, hot.due)):
+        if hot is None or (head is not None and head.due <= min(0.0, hot.due)):
             return (head or self._line[0]).choice
         return self._together(hot, price)
 
@@ -134,38 +139,71 @@ class _Queue:
         for standing in sorted(rest, key=lambda standing: standing.size < price):
             yield standing.choice
 
-    def _sent_at(self, position: int) -> float:
-        return self._moment.now + position // self._moment.capacity.parcels * self._moment.gap_seconds
-
     def _hot(self, price: int) -> _Standing | None:
-        within = self._moment.now + self._moment.gap_seconds
-        small = (standing for standing in self._line if standing.size < price and standing.due <= within)
-        return min(small, key=lambda standing: standing.due, default=None)
+        gap = self._moment.gap_seconds
+        small = (standing for standing in self._line if standing.due <= gap and standing.size < price)
+        return min(small, key=attrgetter("due"), default=None)
 
     def _together(self, hot: _Standing, price: int) -> Choice:
         """Deciding late and together is what saves: one small group merged alone saves nothing."""
-        target = hot.coarser or hot.wording
+        if hot.target < 0 and hot.own < 0:
+            return hot.choice
+        target, level = (hot.target, hot.level + 1) if hot.target >= 0 else (hot.own, hot.level)
         company = [
             standing
             for standing in self._line
-            if standing is not hot
-            and standing.size < price
+            if target in (standing.target, standing.own)
             and standing.due <= self._soon
-            and target in (standing.coarser, standing.wording)
+            and standing.size < price
+            and standing is not hot
         ]
         groups = [group for standing in (hot, *company) for group in standing.groups]
-        return Choice(tuple(groups), target[0], hot.target_level)
+        return Choice(tuple(groups), hot.groups[0].wordings[level], level)
 
+    # --- how the queue is made ----------------------------------------------------------------------------------------
 
-def _standings(groups: Sequence[Group], moment: Moment, patience: float, *, merge_unique: bool) -> list[_Standing]:
-    alone: list[_Standing] = []
-    merged: dict[Wording, list[Group]] = {}
-    for group in groups:
-        if merge_unique and group.is_unique and group.may_coarsen:
-            merged.setdefault((group.coarser(1)[0], group.terms.on_unsure), []).append(group)
-        else:
-            alone.append(_Standing((group,), 0, moment, patience))
-    return alone + [_Standing(members, 1, moment, patience) for members in merged.values()]
+    def _standings(self, groups: Sequence[Group], *, merge_unique: bool) -> list[_Standing]:
+        own = [group for group in groups if group.is_unique and group.may_coarsen]
+        merged: dict[int, _Standing] = {}
+        if own and (merge_unique or self._never_alone(own)):
+            groups = [group for group in groups if not (group.is_unique and group.may_coarsen)]
+            self._merge(own, merged)
+        alone = [_Standing((group,), 0, -1, self._target(group, 1)) for group in groups]
+        for standing in alone:
+            # After all targets are known: does the full wording of this one stand in another's ladder?
+            group = standing.groups[0]
+            standing.own = self._numbers.get((group.message, group.terms.on_unsure), -1)
+        return [*alone, *merged.values()]
+
+    def _never_alone(self, own: Sequence[Group]) -> bool:
+        """So many that their own requests would take longer than any of them may wait."""
+        seconds = len(own) * self._moment.gap_seconds / self._moment.capacity.parcels
+        return seconds > max(group.within_seconds for group in own)
+
+    def _merge(self, own: Sequence[Group], merged: dict[int, _Standing]) -> None:
+        members: dict[int, list[Group]] = {}
+        for group in own:
+            members.setdefault(self._target(group, 1), []).append(group)
+        for number, together in members.items():
+            merged[number] = _Standing(together, 1, number, self._target(together[0], 2))
+
+    def _target(self, group: Group, level: int) -> int:
+        """The number of the wording at a level, -1 where there is none or the route keeps its detail."""
+        if not group.terms.ladder or level >= len(group.wordings):
+            return -1
+        return self._numbers.setdefault((group.wordings[level], group.terms.on_unsure), len(self._numbers))
+
+    def _place(self, standing: _Standing) -> None:
+        """When it is due and when its turn comes. This is done for every group at every decision."""
+        now, gap = self._moment.now, self._moment.gap_seconds
+        standing.size = size = sum([group.size for group in standing.groups])
+        standing.places = -(-size // self._moment.capacity.recipients)
+        patience = self._prices.patience
+        hurry = patience / (patience + size)
+        for group in standing.groups:
+            age, within = now - group.oldest, group.within_seconds
+            standing.due = min(standing.due, within - gap - age)
+            standing.turn = min(standing.turn, within * hurry - age)
 
 
 def turn_and_price() -> TurnAndPrice:
