@@ -74,8 +74,11 @@ def _account_problems(setup: "Setup") -> Iterator[Problem]:
 
 
 def account_key(account: SinkConfig, setup: "Setup") -> tuple[str, ...]:
-    """What makes an account one and the same: its portal, or else its address with its secrets; () when neither."""
+    """What makes an account one and the same: what its provider says, its portal, or its address with its secrets; ()
+    when there is none of them."""
     fields = dict(account)
+    if account.one:
+        return account.type, *(str(fields[name]) for name in account.one)
     if isinstance(fields.get("portal"), str):
         return account.type, fields["portal"].rstrip("/").lower()
     if not isinstance(fields.get("url"), str):
@@ -92,14 +95,14 @@ def _worth(ref: SecretRef, setup: "Setup") -> str:
 
 def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRef]]:
     """Every reference to a secret in a model, with its place."""
-    for name, value in model if isinstance(model, BaseModel) else ():
-        if isinstance(value, SecretRef):
-            yield (*path, name), value
-        elif isinstance(value, Mapping):
-            for key, below in value.items():
-                yield from secret_refs(below, (*path, name, key))
-        else:
+    if isinstance(model, SecretRef):
+        yield path, model
+    elif isinstance(model, BaseModel):
+        for name, value in model:
             yield from secret_refs(value, (*path, name))
+    elif isinstance(model, Mapping):
+        for key, below in model.items():
+            yield from secret_refs(below, (*path, key))
 
 
 def _shop_problems(setup: "Setup") -> Iterator[Problem]:

@@ -73,7 +73,7 @@ class Terms:
     """What all commands of one route have in common; one object a route, shared by its commands.
 
     `unique[i]` says that the wording at level i names something that is the recipient's alone, so that its group cannot
-    grow. `ladder` is False where a route must not be coarsened.
+    grow. `ladder` is False where a route must not be coarsened. `marketing` counts for frequency caps.
     """
 
     route: str
@@ -82,6 +82,24 @@ class Terms:
     on_unsure: OnUnsure = OnUnsure.REPEAT
     unique: tuple[bool, ...] = ()
     ladder: bool = True
+    marketing: bool = False
+
+
+class Quiet(NamedTuple):
+    """Hours in which somebody is not told, in minutes of the day at a place; the night's `end` may be the next day's.
+    `drop`: what falls into them ends, instead of waiting for the morning. One object for all whom it concerns."""
+
+    start: int
+    end: int
+    zone: str
+    drop: bool = False
+
+
+class Cap(NamedTuple):
+    """At most so many marketing messages to one person in any so many seconds."""
+
+    messages: int
+    per_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +113,7 @@ class Command:
     `wordings` the ladder, the most personal first; never empty.
     `arrived` min(occurred_at, record time); `deadline` is arrived + ttl. Both in broker time.
     `source`  the topic it came from, whose share of the backlog it takes; "" when it was restored from the journal.
+    `quiet`   the recipient's quiet hours where the route obeys them.
     """
 
     id: bytes
@@ -107,6 +126,7 @@ class Command:
     arrived: float
     deadline: float
     source: str = ""
+    quiet: Quiet | None = None
 
 
 class Parcel(NamedTuple):

@@ -26,7 +26,7 @@ class Terminal:
     def allow(self, url: str) -> None:
         """There is one terminal, and it is here."""
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], method: str = "POST") -> Reply | NotSent:
         try:
             sys.stdout.write(body.decode() + "\n")
             sys.stdout.flush()

@@ -70,6 +70,13 @@ class Reach:
     connect_seconds: float = CONNECT_SECONDS
 
 
+class _Request(NamedTuple):
+    method: str
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
 @dataclass(slots=True)
 class _Wire:
     """How far one request has come; the trace hooks write it."""
@@ -145,8 +152,10 @@ class Http:
         if origin is not None:
             self._origins.add(origin)
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply | NotSent | Lost:
-        """One POST, never repeated and never redirected. Raises for nothing that a network can do."""
+    async def post(
+        self, url: str, body: bytes, headers: Mapping[str, str], method: str = "POST"
+    ) -> Reply | NotSent | Lost:
+        """One request, never repeated and never redirected. Raises for nothing that a network can do."""
         if self._closed:
             return NotSent("closed")
         if origin_of(url) not in self._origins:
@@ -154,14 +163,19 @@ class Http:
         wire = _Wire()
         try:
             async with asyncio.timeout(self._reach.total_seconds):
-                return await self._exchange(url, body, headers, wire)
+                return await self._exchange(_Request(method, url, body, headers), wire)
         except (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, RuntimeError, ValueError) as error:
             return _trouble(error, wire)
 
-    async def _exchange(self, url: str, body: bytes, headers: Mapping[str, str], wire: _Wire) -> Reply:
+    async def _exchange(self, request: _Request, wire: _Wire) -> Reply:
         session = self._session or self._open()
-        response = await session.post(
-            url, data=body, headers=dict(headers), allow_redirects=False, trace_request_ctx=wire
+        response = await session.request(
+            request.method,
+            request.url,
+            data=request.body or None,
+            headers=dict(request.headers),
+            allow_redirects=False,
+            trace_request_ctx=wire,
         )
         wire.answered = is_final(response.status)
         try:
@@ -189,6 +203,8 @@ class Http:
             trust_env=False,
             trace_configs=[_tracing()],
         )
+        # aiohttp repeats a PUT or a GET by itself when its connection breaks; here nothing goes out twice unasked.
+        self._session._retry_connection = False
         return self._session
 
     async def close(self) -> None:
