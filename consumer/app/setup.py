@@ -3,7 +3,7 @@
 import hashlib
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ from consumer.app.checks import check_setup, warnings_of
 from consumer.app.config import Config
 from consumer.app.overrides import Overridden, applied
 from consumer.app.secrets import SecretReader
+from consumer.core.check import check_lanes
 from consumer.core.document import Problem, Strict, Tree, locate, read_part, read_tree
-from consumer.core.routes import RouteSet, load_routes
+from consumer.core.routes import RouteSet, read_routes
 from consumer.core.templates import nearest
 from consumer.sinks.base import SinkConfig, providers
 
@@ -52,20 +53,18 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     config = read_part(overridden.tree, (), Config)
     accounts = _read_accounts(overridden.tree)
     files = _route_files(overridden.tree, path.parent)
-    routes = load_routes(files.texts)
-    parts = (config, accounts, files.problems, routes)
-    problems = [problem for part in parts if isinstance(part, list) for problem in part]
-    if problems or isinstance(config, list) or isinstance(accounts, list) or isinstance(routes, list):
-        return sorted(set(problems))
+    routes = read_routes(files.texts)
+    parts = (config, accounts, files.problems, routes.problems)
+    problems = {problem for part in parts if isinstance(part, list) for problem in part}
+    if isinstance(config, list) or isinstance(accounts, list):
+        return sorted(problems)
     base = path.parent
-    reader = SecretReader(base, environ)
     accounts = {lane: _rooted(account, base) for lane, account in accounts.items()}
-    digest = _digest(text, files.texts)
-    setup = Setup(config, accounts, routes, overridden, reader, base, digest)
-    found = sorted(set(check_setup(setup)))
-    if found:
-        return found
-    return Setup(config, accounts, routes, overridden, reader, base, digest, tuple(warnings_of(setup, environ)))
+    reader, digest = SecretReader(base, environ), _digest(text, files.texts)
+    setup = Setup(config, accounts, routes.sound, overridden, reader, base, digest)
+    # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
+    problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
+    return sorted(problems) or replace(setup, warnings=tuple(warnings_of(setup, environ)))
 
 
 def _without_kafka(tree: Tree, lines: str, out: str) -> Tree:

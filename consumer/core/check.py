@@ -4,7 +4,7 @@
 """
 
 import posixpath
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -16,7 +16,7 @@ from consumer.core.filters import find_locale
 from consumer.core.model import Ignored, Message
 from consumer.core.plan import link_schemes, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
-from consumer.core.routes import Example, Expectation, LoadedRoute, RouteSet, WordingText
+from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, RouteSet, WordingText
 from consumer.core.templates import Flaw, nearest, read_template, sandbox
 from consumer.core.text import link_scheme
 from consumer.core.wordings import PARTS, Unrendered, Wording, literal_start, read_wording
@@ -51,17 +51,23 @@ def check_routes(
     routes: RouteSet, lanes: Mapping[str, LaneFacts], files: Mapping[str, str] | None = None
 ) -> list[Problem]:
     """Everything for which these routes must not run on these lanes. `files`: texts of the examples' events by name."""
-    problems: list[Problem] = []
+    problems = check_lanes(routes.routes, lanes)
     for loaded in routes.routes:
         facts = lanes.get(loaded.route.lane)
-        if facts is None:
-            name = loaded.route.lane
-            problems.append(loaded.problem(("lane",), f'there is no lane "{name}"', nearest(name, lanes)))
-        else:
+        if facts is not None:
             checked = _Checked(loaded, facts, files or {})
             problems += _lane_problems(checked)
             problems += _example_problems(checked)
     return sorted(set(problems))
+
+
+def check_lanes(routes: Iterable[LoadedRoute], lanes: Mapping[str, object]) -> list[Problem]:
+    """Lanes that routes name and that do not exist; also for routes that have mistakes of their own."""
+    return [
+        loaded.problem(("lane",), f'there is no lane "{loaded.route.lane}"', nearest(loaded.route.lane, list(lanes)))
+        for loaded in routes
+        if loaded.route.lane not in (*lanes, UNREAD)
+    ]
 
 
 def warn_routes(routes: RouteSet, lanes: Mapping[str, LaneFacts]) -> list[Problem]:

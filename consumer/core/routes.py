@@ -150,9 +150,26 @@ class RouteSet:
         return next((each for each in self.routes if each.route.id == route), None)
 
 
+@dataclass(frozen=True, slots=True)
+class RouteReading:
+    """What route files hold: routes that are right in themselves, those that are not (as far as they can be read), and
+    every mistake."""
+
+    sound: RouteSet
+    flawed: tuple[LoadedRoute, ...]
+    problems: list[Problem]
+
+
 def load_routes(files: Mapping[str, str]) -> RouteSet | list[Problem]:
     """The routes of files given as name -> text, or every mistake in all of them, by file and line."""
+    reading = read_routes(files)
+    return reading.problems or reading.sound
+
+
+def read_routes(files: Mapping[str, str]) -> RouteReading:
+    """The same, with what is right beside what is wrong, so that both can be looked at together with their lanes."""
     loaded: list[LoadedRoute] = []
+    unread: list[LoadedRoute] = []
     problems: list[Problem] = []
     for file, text in sorted(files.items()):
         tree = read_tree(text, file)
@@ -165,15 +182,20 @@ def load_routes(files: Mapping[str, str]) -> RouteSet | list[Problem]:
                 part = read_part(tree, (index,), Route)
                 if isinstance(part, list):
                     problems += part
-                    part = _salvaged(data)
-                loaded.append(LoadedRoute(part, tree, index))
-    problems += [problem for each in loaded for problem in _problems(each)]
-    problems += _repeated(loaded)
-    return sorted(set(problems)) or RouteSet(tuple(loaded))
+                    unread.append(LoadedRoute(_salvaged(data), tree, index))
+                else:
+                    loaded.append(LoadedRoute(part, tree, index))
+    mistakes = [(each, list(_problems(each))) for each in (*loaded, *unread)]
+    problems += [problem for _, found in mistakes for problem in found]
+    problems += _repeated(sorted([*loaded, *unread], key=lambda each: (each.tree.file, each.index)))
+    flawed = [each for each, found in mistakes if found or each in unread]
+    sound = RouteSet(tuple(each for each in loaded if each not in flawed))
+    return RouteReading(sound, tuple(flawed), sorted(set(problems)))
 
 
-_UNREAD = "unread"
-_STAND_INS = {"id": _UNREAD, "on": _UNREAD, "lane": _UNREAD, "ttl": "1d", "wordings": [{"text": "-"}]}
+# Stands where a key could not be read.
+UNREAD = "unread"
+_STAND_INS = {"id": UNREAD, "on": UNREAD, "lane": UNREAD, "ttl": "1d", "wordings": [{"text": "-"}]}
 
 
 def _salvaged(data: Any) -> Route:
@@ -209,7 +231,7 @@ def _repeated(loaded: Sequence[LoadedRoute]) -> Iterator[Problem]:
     known: dict[str, LoadedRoute] = {}
     for each in loaded:
         first = known.setdefault(each.route.id, each)
-        if first is not each and each.route.id != _UNREAD:
+        if first is not each and each.route.id != UNREAD:
             place = f"{first.tree.file}:{locate(first.tree, (first.index, 'id'))}"
             yield each.problem(("id",), "this id stands twice", f"first in {place}; an id is for one route only")
 
@@ -226,7 +248,7 @@ def _problems(loaded: LoadedRoute) -> Iterator[Problem]:
 
 def _type_problems(loaded: LoadedRoute) -> Iterator[Problem]:
     for index, name in enumerate(loaded.route.types):
-        if name not in EVENT_TYPES and name != _UNREAD:
+        if name not in EVENT_TYPES and name != UNREAD:
             yield loaded.problem(("on", index), f'unknown event "{name}"', nearest(name, EVENT_TYPES))
 
 

@@ -227,3 +227,21 @@ def test_a_process_that_was_told_to_stop_while_it_began_stops_cleanly(
     ended = call("run", "-c", catalogue)
     assert ended.exit_code == FINE
     assert '"ended"' in ended.stderr
+
+
+def test_five_mistakes_planted_in_the_catalogue_are_all_named_at_once(catalogue: Path) -> None:
+    orders, bonuses = catalogue / "routes" / "customer_orders.yaml", catalogue / "routes" / "customer_bonuses.yaml"
+    spoilt = orders.read_text("utf-8")
+    for old, new in (
+        ("order.public_id", "order.publik_id"),
+        ("priority: urgent", "priorty: urgent"),
+        ("ttl: ", "ttl: 3 parsecs # "),
+        ("lane: app-push", "lane: app-posh"),
+    ):
+        spoilt = spoilt.replace(old, new, 1)
+    orders.write_text(spoilt, "utf-8")
+    bonuses.write_text(bonuses.read_text("utf-8").replace("| plural(", "| plurall(", 1), "utf-8")
+    found = call("check", "-c", catalogue)
+    assert found.exit_code == USAGE
+    for words in ("publik_id", "priorty", "3 parsecs", 'no lane "app-posh"', 'unknown filter "plurall"', "5 mistakes"):
+        assert words in found.stderr, found.stderr
