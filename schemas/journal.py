@@ -60,6 +60,7 @@ class Attempt(_Written):
     epoch: int
     parcels: list[AttemptParcel]
     on_unsure: Literal["repeat", "stop"] = Field("stop", description="what happens to it when no landing follows")
+    marketing: list[str] = Field(default_factory=list, description="those of its routes that count for frequency caps")
     part: int = 1
     parts: int = 1
 
@@ -98,5 +99,47 @@ class Outcomes(_Written):
     routes: list[str]
 
 
-JournalRecord = Annotated[Claim | Attempt | Landing | Outcomes, Field(discriminator="kind")]
-JOURNAL_RECORD: TypeAdapter[Claim | Attempt | Landing | Outcomes] = TypeAdapter(JournalRecord)
+class ParkedTerms(_Written):
+    """What the commands of one route have in common, as far as it matters after the wait."""
+
+    route: str
+    priority: Literal["urgent", "normal", "low"]
+    deliver_within_seconds: float
+    on_unsure: Literal["repeat", "stop"]
+    unique: list[bool] = Field(default_factory=list, description="of each wording: it names what is one person's own")
+    ladder: bool = True
+    marketing: bool = False
+
+
+class ParkedQuiet(_Written):
+    """Hours in which somebody is not told. `start` and `end` are minutes of the day there."""
+
+    start: int = Field(ge=0, lt=1440)
+    end: int = Field(ge=0, lt=1440)
+    zone: str
+    drop: bool = False
+
+
+class Parked(_Written):
+    """Commands that wait for a time of their own, whole: their source records count as settled. The last such record
+    of a command counts, until its outcome.
+
+    `terms`, `ladders` and `quiets` are tables; `term`, `rung` and `quiet` have each command's place in them.
+    """
+
+    kind: Literal["parked"] = "parked"
+    epoch: int
+    reason: str
+    terms: list[ParkedTerms]
+    ladders: list[list[SentMessage]]
+    quiets: list[ParkedQuiet]
+    commands: Columns
+    until: list[float] = Field(description="when each waits no longer; seconds since 1970, broker time")
+    term: list[int]
+    rung: list[int]
+    quiet: list[int | None]
+
+
+AnyRecord = Claim | Attempt | Landing | Outcomes | Parked
+JournalRecord = Annotated[AnyRecord, Field(discriminator="kind")]
+JOURNAL_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(JournalRecord)

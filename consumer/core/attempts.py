@@ -61,7 +61,8 @@ class AttemptCommand(NamedTuple):
 
 @dataclass(frozen=True)
 class OpenAttempt:
-    """A valid attempt without a landing: where it stands in the journal, and what it carried."""
+    """A valid attempt without a landing: where it stands in the journal, and what it carried. `marketing`: those of its
+    routes that count for frequency caps."""
 
     id: str
     epoch: int
@@ -69,6 +70,7 @@ class OpenAttempt:
     timestamp: float
     on_unsure: OnUnsure
     parcels: tuple[OpenParcel, ...]
+    marketing: frozenset[str] = frozenset()
 
     @cached_property
     def commands(self) -> tuple[AttemptCommand, ...]:
@@ -106,7 +108,7 @@ def _commands(pieces: Sequence[AttemptParcel]) -> AttemptCommands:
         digests=decode_hex([text for column in columns for text in column.digests], DIGEST_BYTES),
         routes=tuple(route for column in columns for route in column.routes),
         recipients=tuple(recipient for column in columns for recipient in column.recipients),
-        threads=_threads([thread for column in columns for thread in column.threads]),
+        threads=decode_threads([thread for column in columns for thread in column.threads]),
         ranks=tuple(rank for column in columns for rank in column.ranks),
         arrived=tuple(arrived for column in columns for arrived in column.arrived),
         deadlines=tuple(deadline for column in columns for deadline in column.deadlines),
@@ -117,6 +119,7 @@ def _commands(pieces: Sequence[AttemptParcel]) -> AttemptCommands:
     return commands
 
 
-def _threads(texts: Sequence[str | None]) -> tuple[int | None, ...]:
+def decode_threads(texts: Sequence[str | None]) -> tuple[int | None, ...]:
+    """Hashes of threads as numbers. Raises ValueError for what is none."""
     known = iter(decode_hex([text for text in texts if text is not None], _THREAD_BYTES))
     return tuple(None if text is None else int.from_bytes(next(known)) for text in texts)

@@ -55,12 +55,14 @@ def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]])
             room = COMMANDS_PER_PART
         groups[-1].append(piece)
         room -= len(piece.commands)
+    marketing = sorted({command.terms.route for command in batch.commands if command.terms.marketing})
     return [
         Attempt(
             id=batch.id,
             epoch=batch.epoch,
             parcels=[_attempt_parcel(piece, positions) for piece in group],
             on_unsure=batch.on_unsure.value,
+            marketing=marketing,
             part=number,
             parts=len(groups),
         )
@@ -130,13 +132,13 @@ def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
 
 
 def _together(batch: Batch, each: Verdicts) -> tuple[Parcel, ...]:
-    """The parcels in which several commands were refused at once, without the commands that were not."""
+    """What was refused together with others, parcel by parcel."""
     verdicts = iter(each)
     parcels = []
     for parcel in batch.parcels:
         told = zip(parcel.commands, verdicts, strict=False)
         refused = tuple(command for command, verdict in told if isinstance(verdict, Refused) and verdict.shared)
-        if len(refused) > 1:
+        if refused:
             parcels.append(parcel._replace(commands=refused))
     return tuple(parcels)
 

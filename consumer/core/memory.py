@@ -7,11 +7,13 @@ from types import MappingProxyType
 
 from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_parcels
 from consumer.core.attempts import OpenAttempt as OpenAttempt
+from consumer.core.caps import Told
 from consumer.core.model import Message, OnUnsure
+from consumer.core.parking import Parking, sleepers_of
 from consumer.core.ports import Entry, Unreadable
 from consumer.core.quota import Past
 from consumer.core.slices import Slices
-from schemas.journal import Attempt, Claim, Landing, Outcomes
+from schemas.journal import Attempt, Claim, Landing, OutcomeName, Outcomes, Parked
 
 # Enough for the window of every scarce quota; a quota of more requests a period has a short period.
 _PAST_REQUESTS = 512
@@ -36,10 +38,10 @@ class Memory:
     """Feed it every entry of the journal in order. The same entries give the same memory in every member.
 
     What has ended, and the highest rank of each thread, is remembered for `memory_seconds` at least, in about sixteen
-    bytes each. Times are the journal's: broker seconds.
+    bytes each; what is parked and has not ended is kept whole. Times are the journal's: broker seconds.
     """
 
-    def __init__(self, memory_seconds: float) -> None:
+    def __init__(self, memory_seconds: float, told: Told | None = None) -> None:
         self._memory_seconds = memory_seconds
         self._ended = Slices(memory_seconds)
         self._ranks = Slices(memory_seconds)
@@ -49,6 +51,8 @@ class Memory:
         self._past: deque[Past] = deque(maxlen=_PAST_REQUESTS)
         self._doubts: dict[bytes, tuple[Doubtful, float]] = {}
         self._tries: dict[bytes, tuple[int, float]] = {}
+        self.parked = Parking()
+        self.told = told or Told((), b"")
         self.open_attempts: Mapping[str, OpenAttempt] = MappingProxyType(self._open)
         self.epoch = 0
         self.owner: str | None = None
@@ -74,6 +78,7 @@ class Memory:
         """Drop what is older than the memory. Call it about once a minute."""
         self._ended.forget(now)
         self._ranks.forget(now)
+        self.told.forget(now)
         since = now - self._memory_seconds
         for attempt in [attempt for attempt in self._open.values() if attempt.timestamp < since]:
             del self._open[attempt.id]
@@ -130,6 +135,8 @@ class Memory:
                 self._take_part(record, entry)
             elif isinstance(record, Landing):
                 self._land(record, entry.timestamp)
+            elif isinstance(record, Parked):
+                self._park(record)
             else:
                 self._end_all(record, entry.timestamp)
 
@@ -161,7 +168,10 @@ class Memory:
         if len(parts) != last.parts:
             raise ValueError(f"attempt {last.id} lacks parts")
         parcels = decode_parcels(parts)
-        attempt = OpenAttempt(last.id, last.epoch, entry.offset, entry.timestamp, OnUnsure(last.on_unsure), parcels)
+        marketing = frozenset(route for part in parts for route in part.marketing)
+        attempt = OpenAttempt(
+            last.id, last.epoch, entry.offset, entry.timestamp, OnUnsure(last.on_unsure), parcels, marketing
+        )
         self._open[attempt.id] = attempt
         for parcel in attempt.parcels:
             for thread, rank in zip(parcel.commands.threads, parcel.commands.ranks, strict=True):
@@ -189,6 +199,21 @@ class Memory:
                 self._tries[id_] = (self.tries(id_) + 1, at)
         if doubtful:
             self._doubt(attempt, doubtful, at)
+        if attempt.marketing and self.told.wanted:
+            self._tell(attempt, ends, at)
+
+    def _tell(self, attempt: OpenAttempt, ends: Sequence[OutcomeName | None], at: float) -> None:
+        for command, end in zip(attempt.commands, ends, strict=True):
+            if end == "delivered" and command.route in attempt.marketing:
+                self.told.note(command.recipient, command.id, at)
+
+    def _park(self, record: Parked) -> None:
+        """The last record of a command counts; one of a dead owner says nothing: the next one plans it again."""
+        if record.epoch < self.epoch:
+            return
+        for sleeper in sleepers_of(record):
+            if self.ended(sleeper.command.id) is None:
+                self.parked.put(sleeper)
 
     def _close(self, attempt: OpenAttempt, landing: Landing, at: float) -> None:
         del self._open[attempt.id]
@@ -215,6 +240,7 @@ class Memory:
         """A second end changes nothing: `ended` finds the first one first."""
         tail_and_digest = int.from_bytes(id_[_ID_HEAD_BYTES:] + digest)
         self._ended.put(int.from_bytes(id_[:_ID_HEAD_BYTES]), tail_and_digest, at)
+        self.parked.pop(id_)
         if self._doubts:
             self._doubts.pop(id_, None)
         if self._tries:

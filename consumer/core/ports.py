@@ -22,7 +22,7 @@ from consumer.core.model import (
     Trouble,
     Verdicts,
 )
-from schemas.journal import Attempt, Claim, Landing, Outcomes
+from schemas.journal import AnyRecord
 
 Emit = Callable[[Fact], None]
 
@@ -112,7 +112,7 @@ class Entry(NamedTuple):
 
     offset: int
     timestamp: float
-    record: Claim | Attempt | Landing | Outcomes | Unreadable
+    record: AnyRecord | Unreadable
 
 
 class Span(NamedTuple):
@@ -134,7 +134,7 @@ class Journal(Protocol):
 
     async def start(self) -> None: ...
 
-    async def append(self, record: Claim | Attempt | Landing | Outcomes) -> Appended:
+    async def append(self, record: AnyRecord) -> Appended:
         """Return when every in-sync replica has it; retried until then (a record may so be written twice)."""
         ...
 
@@ -144,6 +144,38 @@ class Journal(Protocol):
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
         """The next slice of records from the reader on, in order, at most 500; empty when none came in time."""
+        ...
+
+    async def stop(self) -> None: ...
+
+
+class Row(NamedTuple):
+    """One change of a table; no value: the key is gone."""
+
+    key: bytes | None
+    value: bytes | None
+
+
+class Table(Protocol):
+    """A compacted topic: the last value of each key. Everyone reads all of it and follows what changes."""
+
+    @property
+    def trouble(self) -> Trouble | None: ...
+
+    @property
+    def complete(self) -> bool:
+        """Whether what stood there when reading began has been read."""
+        ...
+
+    async def start(self) -> None: ...
+
+    async def read(self, timeout_seconds: float) -> Sequence[Row]:
+        """The next changes from the beginning on, in order, at most 500; empty when none came in time. After trouble
+        rows may come again; the last one of a key still comes last."""
+        ...
+
+    async def put(self, key: bytes, value: bytes | None) -> None:
+        """Return when it is durable; retried until then. None takes the key away."""
         ...
 
     async def stop(self) -> None: ...

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from consumer.core.model import Plan, Planned, Position, Quota, TopicPartition
-from schemas.journal import Attempt, Claim, Landing, Outcomes
-
-JournalEntry = Claim | Attempt | Landing | Outcomes
+from schemas.journal import AnyRecord as JournalEntry
+from schemas.journal import Attempt, Landing, Outcomes
 
 
 class Sent(NamedTuple):

@@ -3,9 +3,10 @@
 from pydantic import ValidationError
 
 from consumer.core.ports import Unreadable
-from schemas.journal import JOURNAL_RECORD, Attempt, Claim, Landing, Outcomes
+from schemas.journal import JOURNAL_RECORD
+from schemas.journal import AnyRecord as Entryable
 
-Entryable = Claim | Attempt | Landing | Outcomes
+__all__ = ["Entryable", "decoded", "encoded"]
 
 
 def encoded(record: Entryable) -> bytes:

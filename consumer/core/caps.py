@@ -1,0 +1,50 @@
+"""Frequency caps: how often somebody may be told marketing, counted from what the journal says was delivered."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from consumer.core.model import Cap
+from consumer.core.slices import Slices
+
+# A time in milliseconds takes 41 bits until 2039; the rest tells two deliveries of one moment apart.
+_SALT_BITS = 20
+_SALT = (1 << _SALT_BITS) - 1
+_KEY_BYTES = 64
+
+
+class Told:
+    """When each person was told marketing, in about sixteen bytes a delivery, without a name: a hash under a key that
+    never leaves this process."""
+
+    def __init__(self, caps: Sequence[Cap], key: bytes) -> None:
+        self._caps = tuple(caps)
+        self._key = key[:_KEY_BYTES]
+        self._times = Slices(max((cap.per_seconds for cap in caps), default=1.0))
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a cap at all."""
+        return bool(self._caps)
+
+    def note(self, recipient: str, command: bytes, at: float) -> None:
+        """This command was delivered; the same one noted twice at one moment counts once."""
+        salt = int.from_bytes(command[-4:]) & _SALT
+        self._times.put(self._hash(recipient), int(at * 1000) << _SALT_BITS | salt, at)
+
+    def full(self, recipient: str, now: float, under_way: int = 0) -> bool:
+        """Whether one more would be too many; `under_way` are those whose landing is not known yet."""
+        if not self._caps:
+            return False
+        times = [(value >> _SALT_BITS) / 1000 for value in self._times.values(self._hash(recipient))]
+        return any(under_way + sum(at > now - cap.per_seconds for at in times) >= cap.messages for cap in self._caps)
+
+    def forget(self, now: float) -> None:
+        """Drop what is older than every window."""
+        self._times.forget(now)
+
+    def __len__(self) -> int:
+        """Deliveries that are remembered."""
+        return len(self._times)
+
+    def _hash(self, recipient: str) -> int:
+        return int.from_bytes(blake2b(recipient.encode(), key=self._key, digest_size=8).digest())

@@ -1,0 +1,197 @@
+"""Commands that wait for a time of their own: kept whole, in memory and in the journal."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
+
+from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads
+from consumer.core.model import Command, Message, OnUnsure, Position, Priority, Quiet, Terms
+from schemas.journal import Columns, Parked, ParkedQuiet, ParkedTerms, SentMessage
+
+# A record stays well under the 900 KB that a journal takes.
+BYTES_PER_RECORD = 400_000
+_COMMAND_BYTES = 350
+_CHARACTER_BYTES = 2
+
+T = TypeVar("T")
+
+
+class Sleeper(NamedTuple):
+    """A command that waits until a moment, in broker seconds. `positions`: the records that asked for it."""
+
+    command: Command
+    until: float
+    positions: tuple[Position, ...] = ()
+
+
+class Parking:
+    """Sleepers by id and by thread."""
+
+    def __init__(self) -> None:
+        self._sleepers: dict[bytes, Sleeper] = {}
+        self._threads: dict[int, tuple[bytes, ...]] = {}
+
+    def put(self, sleeper: Sleeper) -> None:
+        """Keep a command; the one with its id before is replaced."""
+        command = sleeper.command
+        if self._sleepers.get(command.id) is None and command.thread is not None:
+            self._threads[command.thread] = (*self._threads.get(command.thread, ()), command.id)
+        self._sleepers[command.id] = sleeper
+
+    def pop(self, id_: bytes) -> Sleeper | None:
+        """Let go of a command; None when it is not here."""
+        sleeper = self._sleepers.pop(id_, None)
+        if sleeper is not None and sleeper.command.thread is not None:
+            thread = sleeper.command.thread
+            rest = tuple(other for other in self._threads[thread] if other != id_)
+            if rest:
+                self._threads[thread] = rest
+            else:
+                del self._threads[thread]
+        return sleeper
+
+    def get(self, id_: bytes) -> Sleeper | None:
+        return self._sleepers.get(id_)
+
+    def of_thread(self, thread: int) -> tuple[Sleeper, ...]:
+        """Those that wait on one thread."""
+        return tuple(self._sleepers[id_] for id_ in self._threads.get(thread, ()))
+
+    def clear(self) -> None:
+        self._sleepers.clear()
+        self._threads.clear()
+
+    def __iter__(self) -> Iterator[Sleeper]:
+        return iter(self._sleepers.values())
+
+    def __len__(self) -> int:
+        return len(self._sleepers)
+
+    def __contains__(self, id_: bytes) -> bool:
+        return id_ in self._sleepers
+
+
+# --- to the journal and back ------------------------------------------------------------------------------------------
+
+
+def parked_records(sleepers: Iterable[Sleeper], epoch: int, reason: str) -> Iterator[tuple[Parked, list[Sleeper]]]:
+    """The sleepers in records of at most `BYTES_PER_RECORD`, each with those that are in it."""
+    group: list[Sleeper] = []
+    ladders: set[tuple[Message, ...]] = set()
+    size = 0
+    for sleeper in sleepers:
+        more = _COMMAND_BYTES + _CHARACTER_BYTES * len(sleeper.command.recipient)
+        if sleeper.command.wordings not in ladders:
+            more += _ladder_bytes(sleeper.command.wordings)
+        if group and size + more > BYTES_PER_RECORD:
+            yield _record(group, epoch, reason), group
+            group, size = [], 0
+            ladders.clear()
+        group.append(sleeper)
+        ladders.add(sleeper.command.wordings)
+        size += more
+    if group:
+        yield _record(group, epoch, reason), group
+
+
+def _ladder_bytes(wordings: Sequence[Message]) -> int:
+    return sum(len(json.dumps(message, ensure_ascii=False).encode()) + 40 for message in wordings)
+
+
+def _record(sleepers: Sequence[Sleeper], epoch: int, reason: str) -> Parked:
+    commands = [sleeper.command for sleeper in sleepers]
+    terms = {command.terms: None for command in commands}
+    ladders = {command.wordings: None for command in commands}
+    quiets = {command.quiet: None for command in commands if command.quiet is not None}
+    places: tuple[Mapping[object, int], ...] = tuple(
+        {each: number for number, each in enumerate(table)} for table in (terms, ladders, quiets)
+    )
+    # As with attempts: the values are ours and typed already.
+    return Parked.model_construct(
+        epoch=epoch,
+        reason=reason,
+        terms=[_written_terms(each) for each in terms],
+        ladders=[[SentMessage.model_construct(**message._asdict()) for message in each] for each in ladders],
+        quiets=[ParkedQuiet.model_construct(**each._asdict()) for each in quiets],
+        commands=_columns(sleepers),
+        until=[sleeper.until for sleeper in sleepers],
+        term=[places[0][command.terms] for command in commands],
+        rung=[places[1][command.wordings] for command in commands],
+        quiet=[None if command.quiet is None else places[2][command.quiet] for command in commands],
+    )
+
+
+def _columns(sleepers: Sequence[Sleeper]) -> Columns:
+    commands = [sleeper.command for sleeper in sleepers]
+    return Columns.model_construct(
+        ids=[command.id.hex() for command in commands],
+        digests=[command.digest.hex() for command in commands],
+        routes=[command.terms.route for command in commands],
+        recipients=[command.recipient for command in commands],
+        threads=[None if command.thread is None else f"{command.thread:016x}" for command in commands],
+        ranks=[command.rank for command in commands],
+        arrived=[command.arrived for command in commands],
+        deadlines=[command.deadline for command in commands],
+        positions=[[(at.topic, at.partition, at.offset) for at in sleeper.positions] for sleeper in sleepers],
+    )
+
+
+def _written_terms(terms: Terms) -> ParkedTerms:
+    return ParkedTerms.model_construct(
+        route=terms.route,
+        priority=terms.priority.value,
+        deliver_within_seconds=terms.deliver_within_seconds,
+        on_unsure=terms.on_unsure.value,
+        unique=list(terms.unique),
+        ladder=terms.ladder,
+        marketing=terms.marketing,
+    )
+
+
+def sleepers_of(record: Parked) -> list[Sleeper]:
+    """The commands of a record, whole. Raises ValueError where its columns do not fit together."""
+    columns = record.commands
+    terms = [_terms(each) for each in record.terms]
+    ladders = [tuple(Message(**message.model_dump()) for message in each) for each in record.ladders]
+    quiets = [Quiet(each.start, each.end, each.zone, each.drop) for each in record.quiets]
+    rows = zip(
+        decode_hex(columns.ids, ID_BYTES),
+        decode_hex(columns.digests, DIGEST_BYTES),
+        _looked_up(terms, record.term),
+        columns.recipients,
+        _looked_up(ladders, record.rung),
+        decode_threads(columns.threads),
+        columns.ranks,
+        columns.arrived,
+        columns.deadlines,
+        _looked_up([*quiets, None], [len(quiets) if place is None else place for place in record.quiet]),
+        record.until,
+        columns.positions,
+        strict=True,
+    )
+    return [
+        Sleeper(
+            Command(id_, digest, term, recipient, ladder, thread, rank, arrived, deadline, quiet=quiet),
+            until,
+            tuple(Position(*place) for place in places[:1]),
+        )
+        for id_, digest, term, recipient, ladder, thread, rank, arrived, deadline, quiet, until, places in rows
+    ]
+
+
+def _terms(written: ParkedTerms) -> Terms:
+    return Terms(
+        written.route,
+        Priority(written.priority),
+        written.deliver_within_seconds,
+        OnUnsure(written.on_unsure),
+        tuple(written.unique),
+        written.ladder,
+        written.marketing,
+    )
+
+
+def _looked_up(table: Sequence[T], places: Sequence[int]) -> list[T]:
+    if any(not 0 <= place < len(table) for place in places):
+        raise ValueError("a parked record names what is not in its tables")
+    return [table[place] for place in places]
