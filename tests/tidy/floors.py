@@ -12,7 +12,7 @@ BELOW: Mapping[str, frozenset[str]] = {
     "consumer.sinks": frozenset({"schemas", "consumer", "consumer.core"}),
     "consumer.streams": frozenset({"schemas", "consumer", "consumer.core"}),
     "consumer.engine": frozenset({"schemas", "consumer", "consumer.core"}),
-    "consumer.simulate": frozenset({"schemas", "consumer", "consumer.core", "consumer.engine"}),
+    "consumer.simulate": frozenset({"schemas", "consumer", "consumer.core", "consumer.streams", "consumer.engine"}),
 }
 
 # These two wire the house together, so they may know everyone.
@@ -25,8 +25,8 @@ OWNED: Mapping[str, frozenset[str]] = {
     "confluent_kafka": frozenset({"consumer.demo"}),
     "prometheus_client": frozenset({"consumer.app", "consumer.demo"}),
     "structlog": frozenset({"consumer.app"}),
-    "rich": frozenset({"consumer.app", "consumer.demo"}),
-    "typer": frozenset({"consumer.app", "consumer.demo"}),
+    "rich": frozenset({"consumer.app", "consumer.demo", "consumer.simulate"}),
+    "typer": frozenset({"consumer.app", "consumer.demo", "consumer.simulate"}),
 }
 
 # The two lowest floors say what they use at all.
