@@ -18,11 +18,16 @@ class _UnreadableError(ValueError):
 
 def read_object(body: bytes) -> dict[str, Any] | None:
     """The JSON object in a body; None for anything else: no UTF-8, NaN, a key twice, nesting too deep, a list."""
+    document = read_json(body)
+    return document if isinstance(document, dict) else None
+
+
+def read_json(body: bytes) -> Any:
+    """The JSON document in a body; None for what is none, and for what two parsers would read differently."""
     try:
-        document = json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 def retry_after_seconds(reply: Reply) -> float | None:

@@ -1,0 +1,326 @@
+"""A gateway of the shop's own: any HTTP service, described in the configuration and not in code.
+
+What goes out is a structure whose texts are templates; what an answer means is a table of JMESPath expressions over
+`{"status": …, "headers": {…}, "body": …}`. An answer that no row of the table fits is Unsure: nobody can say.
+"""
+
+import json
+import re
+from functools import lru_cache
+from typing import Any, ClassVar, Literal
+from urllib.parse import urlencode
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import Field, field_validator, model_validator
+
+from consumer.core.document import Strict
+from consumer.core.model import (
+    Batch,
+    Blocked,
+    Capacity,
+    Command,
+    Deferred,
+    Delivered,
+    Refused,
+    Unsure,
+    Verdict,
+    Verdicts,
+)
+from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.core.units import Seconds
+from consumer.sinks.answer import read_json, retry_after_seconds, words
+from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings, usable_secret
+from consumer.sinks.http import Http, Reach, Reply, is_final, reach_to, url_problem
+from consumer.sinks.structure import Build, UnsayableBodyError, compile_structure, names_in
+
+RECIPIENTS_LIMIT = 10_000
+_HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}"
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type", "user-agent"})
+
+
+class HeaderSecretConfig(Strict):
+    """A header's value that is a secret with a word before it."""
+
+    secret: SecretRef
+    prefix: str = Field(default="", description="stands before the secret, as in `Bearer `")
+
+
+class AnswerConfig(Strict):
+    """What one kind of answer means. The first that fits counts."""
+
+    when: str = Field(description="a JMESPath expression over status, headers and body that must give true")
+    verdict: Literal["delivered", "deferred", "refused", "blocked", "unsure"]
+    reason: str = Field(default="", pattern=r"^[a-z0-9_]{0,40}$", description="the verdict's name when left out")
+    after: Seconds | None = Field(default=None, description="deferred: how long to wait where Retry-After does not say")
+    limit: bool = Field(default=False, description="deferred: it was the gateway's quota that spoke")
+    letter: bool = Field(default=True, description="refused: somebody should look at it, so it is a dead letter")
+    detail: str = Field(default="", description="a JMESPath expression for the gateway's own words")
+
+    @field_validator("when", "detail")
+    @classmethod
+    def _is_expression(cls, value: str) -> str:
+        if value:
+            _expression(value)
+        return value
+
+    @property
+    def named(self) -> str:
+        return self.reason or self.verdict
+
+
+class WebhookConfig(SinkConfig):
+    """A shop's own gateway. One lane for each gateway: two would not know of one another's quota."""
+
+    one: ClassVar[tuple[str, ...]] = ("url",)
+
+    type: Literal["webhook"]
+    url: str
+    method: Literal["POST", "PUT"] = "POST"
+    headers: dict[str, str | SecretRef | HeaderSecretConfig] = Field(
+        default={}, description="each a text, a secret, or a secret with a prefix"
+    )
+    encoding: Literal["json", "form"] = "json"
+    body: dict[str, Any] | list[Any] = Field(
+        description="the structure that goes out; its texts are templates over title, text, link, image, recipients, "
+        "recipient, attempt and lane"
+    )
+    recipients_per_request: int = Field(default=1, ge=1, le=RECIPIENTS_LIMIT)
+    answers: list[AnswerConfig] = Field(min_length=1, description="from the top; what none fits is unsure")
+    unknown_recipients: str = Field(
+        default="", description="a JMESPath expression for those of a delivered request who could not be told"
+    )
+    timeout: Seconds = Field(default=30.0, description="the longest that one request may take")
+    allow_http: bool = Field(default=False, description="let secrets travel in the clear; for tests alone")
+
+    @field_validator("headers")
+    @classmethod
+    def _plain_headers(cls, headers: dict[str, Any]) -> dict[str, Any]:
+        for name, value in headers.items():
+            _check_header(name, value.prefix if isinstance(value, HeaderSecretConfig) else value)
+        return headers
+
+    @field_validator("unknown_recipients")
+    @classmethod
+    def _is_expression(cls, value: str) -> str:
+        if value:
+            _expression(value)
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> "WebhookConfig":
+        problem = url_problem(self.url, allow_http=self.allow_http)
+        if problem:
+            raise ValueError(f"url {problem}")
+        if self.timeout <= 0:
+            raise ValueError("a request needs some time")
+        if all(answer.verdict != "delivered" for answer in self.answers):
+            raise ValueError("no answer means delivered, so that nobody could ever be told")
+        self._check_body()
+        return self
+
+    def _check_body(self) -> None:
+        _built(json.dumps(self.body))
+        used = set(names_in(self.body))
+        names = {name for name, _ in used}
+        if "text" not in names:
+            raise ValueError("body does not have the text; say {{ text }}")
+        if names.isdisjoint({"recipient", "recipients"}):
+            raise ValueError("body names no recipient; say {{ recipients }}, or {{ recipient }} for one at a time")
+        if ("recipient", False) in used and self.recipients_per_request > 1:
+            raise ValueError("body has {{ recipient }}, so recipients_per_request is 1, or put it in each_recipient")
+        if self.encoding == "form" and not _is_flat(self.body):
+            raise ValueError("a form is a flat mapping of texts")
+
+
+def _check_header(name: str, text: object) -> None:
+    if not re.fullmatch(_HEADER_NAME, name) or name.lower() in _OURS:
+        raise ValueError("headers: a name is not one of a header, or it is a header that we set ourselves")
+    if isinstance(text, str) and not all(" " <= letter <= "~" for letter in text):
+        raise ValueError("headers: a value has letters that no header can carry")
+
+
+def _is_flat(body: object) -> bool:
+    return isinstance(body, dict) and not any(isinstance(value, dict | list) for value in body.values())
+
+
+@lru_cache(maxsize=256)
+def _expression(source: str) -> Any:
+    try:
+        return jmespath.compile(source)
+    except JMESPathError as error:
+        raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from None
+
+
+@lru_cache(maxsize=64)
+def _built(body: str) -> Build:
+    return compile_structure(json.loads(body))
+
+
+def limits(config: WebhookConfig) -> Limits:
+    return Limits(Capacity(1, config.recipients_per_request), config.timeout, in_flight=4)
+
+
+# --- compose ----------------------------------------------------------------------------------------------------------
+
+_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded"}
+
+
+def compose(config: WebhookConfig, batch: Batch, access: Access) -> Call | Refused:
+    """The structure with this batch in it; whoever stands in the batch twice is told once."""
+    message = batch.parcels[0].message
+    recipients = list(dict.fromkeys(command.recipient for command in batch.commands))
+    names = message._asdict() | {
+        "recipients": recipients,
+        "recipient": recipients[0],
+        "attempt": batch.id,
+        "lane": access.lane,
+    }
+    try:
+        made = _built(json.dumps(config.body))(names)
+    except UnsayableBodyError:
+        return Refused("body", "the body's structure does not fit this message; use an if where a part may be absent")
+    headers = {name: _header(name, value, access) for name, value in config.headers.items()}
+    headers["Content-Type"] = _TYPES[config.encoding]
+    return Call(config.url, _encoded(config, made), headers, config.method)
+
+
+def _header(name: str, value: str | SecretRef | HeaderSecretConfig, access: Access) -> str:
+    if isinstance(value, str):
+        return value
+    return (value.prefix if isinstance(value, HeaderSecretConfig) else "") + access.secrets[name]
+
+
+def _encoded(config: WebhookConfig, made: Any) -> bytes:
+    if config.encoding == "json":
+        return json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")
+    fields = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in made.items()}
+    return urlencode(fields, errors="replace").encode()
+
+
+# --- judge ------------------------------------------------------------------------------------------------------------
+
+ANSWERS = (
+    ("the first row of `answers` that fits", "its verdict"),
+    ("a row that says delivered, with a status that is not 2xx", "Unsure (`unmatched`)"),
+    ("delivered, and named by `unknown_recipients`", "Refused (`unsubscribed`, no letter)"),
+    ("no row fits; a 1xx", "Unsure (`unmatched`)"),
+    ("reset, timeout or cut after sending", "Unsure"),
+    ("cannot connect", "Deferred"),
+)
+
+
+def judge(config: WebhookConfig, batch: Batch, reply: Reply) -> Verdicts:
+    """The table's verdict; one for each command where the gateway names some whom it does not know."""
+    document = {"status": reply.status, "headers": dict(reply.headers), "body": read_json(reply.body)}
+    verdict = _verdict(config, reply, document)
+    if not isinstance(verdict, Delivered) or not config.unknown_recipients:
+        return (verdict,)
+    unknown = _recipients(_found(config.unknown_recipients, document))
+    if unknown.isdisjoint(command.recipient for command in batch.commands):
+        return (verdict,)
+    return tuple(_told(command, unknown) for command in batch.commands)
+
+
+def _verdict(config: WebhookConfig, reply: Reply, document: dict[str, Any]) -> Verdict:
+    for answer in config.answers if reply.status >= 200 else ():
+        # Only the very word: in JMESPath a text such as "false" counts as true where a condition is asked for.
+        if _found(answer.when, document) is True:
+            return _meant(answer, reply, document)
+    return Unsure("unmatched", answered=is_final(reply.status))
+
+
+def _meant(answer: AnswerConfig, reply: Reply, document: dict[str, Any]) -> Verdict:
+    said = words(_found(answer.detail, document)) if answer.detail else ""
+    match answer.verdict:
+        case "delivered":
+            good = 200 <= reply.status < 300
+            return Delivered() if good else Unsure("unmatched", answered=is_final(reply.status))
+        case "deferred":
+            wished = retry_after_seconds(reply)
+            return Deferred(answer.named, answer.after if wished is None else wished, limit=answer.limit)
+        case "refused":
+            return Refused(answer.named, said or f"HTTP {reply.status}", letter=answer.letter)
+        case "blocked":
+            return Blocked(answer.named, said or f"HTTP {reply.status}")
+        case "unsure":
+            return Unsure(answer.named, answered=is_final(reply.status))
+
+
+def _found(expression: str, document: dict[str, Any]) -> Any:
+    try:
+        return _expression(expression).search(document)
+    except (JMESPathError, RecursionError, TypeError, ValueError):
+        # An expression that does not fit this answer has found nothing in it.
+        return None
+
+
+def _recipients(found: object) -> frozenset[str]:
+    listed = found if isinstance(found, list) else [found]
+    return frozenset(str(each) for each in listed if isinstance(each, str | int) and not isinstance(each, bool))
+
+
+def _told(command: Command, unknown: frozenset[str]) -> Verdict:
+    if command.recipient in unknown:
+        return Refused("unsubscribed", "the gateway does not know this recipient", letter=False)
+    return Delivered()
+
+
+# --- the secrets of the headers ---------------------------------------------------------------------------------------
+
+
+class WebhookAccount:
+    """Reads every secret of the headers again before each request, so that a rotated one heals."""
+
+    def __init__(self, config: WebhookConfig, read_secret: ReadSecret, lane: str) -> None:
+        self._config = config
+        self._read_secret = read_secret
+        self._lane = lane
+        self._access: Access | None = None
+
+    @property
+    def access(self) -> Access | None:
+        return self._access
+
+    def capacity(self, usual: Capacity) -> Capacity:
+        return usual
+
+    async def ready(self) -> Blocked | Deferred | None:
+        self._access = None
+        found: dict[str, str] = {}
+        for name, value in self._config.headers.items():
+            if isinstance(value, str):
+                continue
+            ref = value if isinstance(value, SecretRef) else value.secret
+            secret = usable_secret(ref, self._read_secret)
+            if isinstance(secret, Blocked):
+                return secret
+            found[name] = secret
+        self._access = Access(secrets=found, lane=self._lane)
+        return None
+
+    def learn(self, used: Access, reply: Reply, verdicts: Verdicts) -> Verdicts:
+        return verdicts
+
+    async def close(self) -> None:
+        self._access = None
+
+
+def _account(config: WebhookConfig, surroundings: Surroundings) -> Account:
+    return WebhookAccount(config, surroundings.read_secret, surroundings.lane)
+
+
+def _transport(config: WebhookConfig, reach: Reach) -> Http:
+    return Http(reach_to(reach, config.url))
+
+
+PROVIDER = Provider(
+    name="webhook",
+    config=WebhookConfig,
+    limits=limits,
+    compose=compose,
+    judge=judge,
+    account=_account,
+    transport=_transport,
+    answers=ANSWERS,
+)
