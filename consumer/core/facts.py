@@ -213,6 +213,25 @@ class TokenRefreshed(LaneFact):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenKept(LaneFact):
+    """A token pair is at hand. `obtained_at`: when it was issued; `expires_at`: when the access token ends;
+    `refresh_expires_at`: when the refresh token does, after which a person must authorise anew. Seconds since 1970."""
+
+    provider: str
+    obtained_at: float
+    expires_at: float
+    refresh_expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsNarrowed(LaneFact):
+    """From now on a request carries less than it could: the account does not take more, for that reason."""
+
+    provider: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class LaneCrashed(LaneFact):
     """A bug: the lane's task ended with an exception and is started again."""
 

@@ -158,11 +158,13 @@ class Batch:
 
 class Capacity(NamedTuple):
     """What one request of a provider may carry: different messages, and recipients of each. A message with one of the
-    words of `alone` in it, in small letters, shares a request with no other message."""
+    words of `alone` in it, in small letters, shares a request with no other message. `total` bounds the recipients of
+    all messages together."""
 
     parcels: int = 1
     recipients: int = 1
     alone: tuple[str, ...] = ()
+    total: int | None = None
 
     def goes_alone(self, message: Message) -> bool:
         """Whether the message must be the only one of its request."""
@@ -213,7 +215,7 @@ class Unsure:
 @dataclass(frozen=True, slots=True)
 class Refused:
     """This text or this recipient is wrong. `letter` is False where nobody needs to look (unsubscribed). `shared` is
-    True where the provider said it once of all commands of a parcel, so that halves must tell which of them it meant.
+    True where the provider said it once of several commands, so that halves must tell which of them it meant.
     """
 
     reason: str

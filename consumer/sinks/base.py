@@ -90,6 +90,10 @@ class Account(Protocol):
         """None until `ready` has found a credential."""
         ...
 
+    def capacity(self, usual: Capacity) -> Capacity:
+        """What one request may carry just now; never more than usual."""
+        ...
+
     async def ready(self) -> Blocked | Deferred | None: ...
 
     def learn(self, used: Access, reply: Reply, verdicts: Verdicts) -> Verdicts:
@@ -124,7 +128,7 @@ class Provider(Generic[C]):
     name: str
     config: type[C]
     limits: Callable[[C], Limits]
-    compose: Callable[[C, Batch, Access], Call | Refused]
+    compose: Callable[[C, Batch, Access], Call | Refused | Verdicts]
     judge: Callable[[C, Batch, Reply], Verdicts]
     account: Callable[[C, Surroundings], Account]
     transport: Callable[[C, Reach], Transport]
@@ -179,7 +183,7 @@ class ProviderSink(Generic[C]):
 
     @property
     def capacity(self) -> Capacity:
-        return self._limits.capacity
+        return self._account.capacity(self._limits.capacity)
 
     @property
     def timeout_seconds(self) -> float:
@@ -197,8 +201,8 @@ class ProviderSink(Generic[C]):
         if access is None:
             return (Deferred("not_ready", left=False),)
         call = self._provider.compose(self._config, batch, access)
-        if isinstance(call, Refused):
-            return (call,)
+        if not isinstance(call, Call):
+            return (call,) if isinstance(call, Refused) else call
         if access.home:
             self._transport.allow(access.home)
         answer = await self._transport.post(call.url, call.body, call.headers, call.method)
@@ -206,7 +210,8 @@ class ProviderSink(Generic[C]):
             return (transport_verdict(answer, idempotent=self.idempotent),)
         verdicts = self._account.learn(access, answer, self._provider.judge(self._config, batch, answer))
         secrets = (access.secret, *access.secrets.values())
-        return tuple(_discreet(verdict, secrets, batch) for verdict in verdicts)
+        discreet = {verdict: _discreet(verdict, secrets, batch) for verdict in dict.fromkeys(verdicts)}
+        return tuple(discreet[verdict] for verdict in verdicts)
 
     async def close(self) -> None:
         await self._account.close()
@@ -251,6 +256,9 @@ class KeyAccount:
     @property
     def access(self) -> Access | None:
         return self._access
+
+    def capacity(self, usual: Capacity) -> Capacity:
+        return usual
 
     async def ready(self) -> Blocked | Deferred | None:
         if self._key is None:

@@ -5,9 +5,10 @@ older and on-premise portals answer. A code decides, never the status: portals a
 HTML.
 """
 
-import ipaddress
 import json
-import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -18,10 +19,8 @@ from consumer.core.model import (
     Batch,
     Blocked,
     Capacity,
-    Command,
     Deferred,
     Delivered,
-    Message,
     Quota,
     Refused,
     Unsure,
@@ -32,14 +31,12 @@ from consumer.core.secrets import SecretRef
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings
-from consumer.sinks.bitrix24_account import Bitrix24Account
+from consumer.sinks.bitrix24_account import BATCH_NOT_ALLOWED, Bitrix24Account, Portal
+from consumer.sinks.bitrix24_lines import LINES_LIMIT, METHOD, REFERENCES, USERS_LIMIT, Line, Lines, lines_of
 from consumer.sinks.http import Http, Reach, Reply, is_final, is_loopback, origin_of, reach_to, url_problem
-from consumer.sinks.oauth import REFRESH_SECONDS, Application, Desk, TokenGuard
-from consumer.sinks.tokens import TokenFile
+from consumer.sinks.oauth import REFRESH_SECONDS, REFRESH_TOKEN_SECONDS, Application, Desk, TokenGuard
+from consumer.sinks.tokens import FileStore, Tokens
 
-METHOD = "pull.application.push.add"
-TEXT_LIMIT_BYTES = 1000
-URL_LIMIT = 2048
 OAUTH_URL = "https://oauth.bitrix24.tech/oauth/token/"
 
 # The bucket is 50 deep and drains 2 a second (Enterprise 250 and 5); a little under its depth was never refused.
@@ -58,10 +55,16 @@ class Bitrix24Config(SinkConfig):
     client_id: str = Field(min_length=1)
     client_secret: SecretRef
     plan: Literal["standard", "enterprise"] = "standard"
-    recipients_per_request: int = Field(default=100, ge=1, le=1000)
+    recipients_per_request: int = Field(default=100, ge=1, le=USERS_LIMIT, description="users who are told one text")
     avatar_hosts: tuple[str, ...] = Field(default=(), description="hosts whose pictures a push may show")
     timeout: Seconds = Field(default=65.0, description="the longest that one request may take")
     oauth_url: str = OAUTH_URL
+    operating_limit: Seconds = Field(
+        default=480.0, description="operating time in ten minutes that a method may use; 0s where the portal has none"
+    )
+    refresh_token_life: Seconds = Field(
+        default=REFRESH_TOKEN_SECONDS, description="how long a refresh token lives that nobody uses"
+    )
     allow_http: bool = Field(default=False, description="let tokens travel in the clear; for tests alone")
 
     @field_validator("timeout")
@@ -83,84 +86,39 @@ class Bitrix24Config(SinkConfig):
 
 
 def limits(config: Bitrix24Config) -> Limits:
-    return Limits(Capacity(1, config.recipients_per_request), config.timeout, in_flight=4, quota=QUOTAS[config.plan])
+    capacity = Capacity(LINES_LIMIT, config.recipients_per_request, REFERENCES)
+    return Limits(capacity, config.timeout, in_flight=4, quota=QUOTAS[config.plan])
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------
 
-
-def compose(config: Bitrix24Config, batch: Batch, access: Access) -> Call | Refused:
-    """One call with all recipients. The portal drops ids that are none without a word, so they stay out here."""
-    message = batch.parcels[0].message
-    text = push_text(message)
-    ids = list(dict.fromkeys(user for command in batch.commands if (user := user_id(command)) is not None))
-    if text in ("", "0"):
-        return Refused("text_empty", "the portal takes neither an empty text nor the text 0")
-    if not ids:
-        return Refused("recipient", "a recipient here is a portal user's number")
-    body: dict[str, Any] = {"USER_ID": ids, "TEXT": text, "auth": access.secret}
-    if message.image and is_avatar(message.image, config.avatar_hosts):
-        body["AVATAR"] = message.image
-    url = f"{(access.home or config.portal).rstrip('/')}/rest/{METHOD}"
-    return Call(url, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), _HEADERS)
-
-
 _HEADERS = {"Content-Type": "application/json"}
-_PUNCTUATION = (".", "!", "?", ":", ";", "…")
 
 
-def user_id(command: Command) -> int | None:
-    """The portal user's number; None for anything else."""
-    text = command.recipient
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 and int(text) > 0 else None
+def compose(config: Bitrix24Config, batch: Batch, access: Access) -> Call | Verdicts:
+    """One call for one text, a `batch` for several. What no portal would push is answered here."""
+    lines, places = _lines(config, batch)
+    if not lines:
+        return tuple(place for place in places if not isinstance(place, int))
+    body = _single(lines[0]) if len(lines) == 1 else _many(lines)
+    method = METHOD if len(lines) == 1 else "batch"
+    url = f"{(access.home or config.portal).rstrip('/')}/rest/{method}"
+    text = json.dumps({**body, "auth": access.secret}, ensure_ascii=False)
+    return Call(url, text.encode("utf-8", "replace"), _HEADERS)
 
 
-def push_text(message: Message) -> str:
-    """Title and text in one line of at most 1000 bytes: a push of Bitrix24 has no title."""
-    title, text = " ".join(message.title.split()), " ".join(message.text.split())
-    if title and text:
-        joint = " " if title.endswith(_PUNCTUATION) else ". "
-        return clip(title + joint + text, TEXT_LIMIT_BYTES)
-    return clip(title or text, TEXT_LIMIT_BYTES)
+def _lines(config: Bitrix24Config, batch: Batch) -> Lines:
+    return lines_of(batch, config.recipients_per_request, config.avatar_hosts)
 
 
-def clip(text: str, limit_bytes: int) -> str:
-    """The longest beginning that fits with an ellipsis, never cut within what is read as one letter."""
-    encoded = text.encode("utf-8", "replace")
-    text = encoded.decode()
-    if len(encoded) <= limit_bytes:
-        return text
-    kept = encoded[: limit_bytes - len("…".encode())].decode("utf-8", "ignore")
-    end = len(kept)
-    while end and (_joins_back(text[end]) or text[end - 1] == "\u200d"):
-        end -= 1
-    # One letter with a thousand marks on it is no letter; then a code point must do.
-    return (text[:end] or kept).rstrip() + "…"
+def _single(line: Line) -> dict[str, Any]:
+    body: dict[str, Any] = {"USER_ID": list(line.users), "TEXT": line.text}
+    return {**body, "AVATAR": line.avatar} if line.avatar else body
 
 
-def _joins_back(letter: str) -> bool:
-    """Whether a code point belongs to the one before it: marks, joiners, variation selectors, skin tones."""
-    return (
-        unicodedata.category(letter) in ("Mn", "Me", "Mc")
-        or letter == "\u200d"
-        or "\U0001f3fb" <= letter <= "\U0001f3ff"
-    )
-
-
-def is_avatar(url: str, hosts: tuple[str, ...]) -> bool:
-    """Whether phones may be told to fetch this picture: https, a host on the list, no address in figures."""
-    origin = origin_of(url)
-    if origin is None or len(url) > URL_LIMIT or origin.scheme != "https" or origin.port != 443:
-        return False
-    return origin.host in hosts and not _is_address(origin.host)
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+def _many(lines: Sequence[Line]) -> dict[str, Any]:
+    """Keys that are no numbers, so that the portal cannot take the map for a list."""
+    return {"halt": 0, "cmd": {f"c{number}": line.query for number, line in enumerate(lines)}}
 
 
 # --- judge ------------------------------------------------------------------------------------------------------------
@@ -185,16 +143,74 @@ _CODES: dict[str, Deferred] = {
     "expired_token": Deferred("token_expired", 0.0),
     "invalid_token": Deferred("token_expired", 0.0),
     "connection_error": Deferred("connection_error"),
+    "error_batch_method_not_allowed": BATCH_NOT_ALLOWED,
+    "error_batch_length_exceeded": BATCH_NOT_ALLOWED,
 }
 
 
 def judge(config: Bitrix24Config, batch: Batch, reply: Reply) -> Verdicts:
-    """The call's verdict, with those apart whose recipient could not be in it."""
-    verdict = _verdict(config, reply)
-    if all(user_id(command) is not None for command in batch.commands):
-        return (verdict,)
-    stray = Refused("recipient", "a recipient here is a portal user's number")
-    return tuple(verdict if user_id(command) is not None else stray for command in batch.commands)
+    """One verdict for all commands, or one for each where the portal, or a recipient that is none, parts them."""
+    lines, places = _lines(config, batch)
+    answer = _verdict(config, reply) if len(lines) == 1 else _batch_verdicts(config, reply, len(lines))
+    if isinstance(answer, list):
+        told = Counter(places)
+        return tuple(_of_one(answer[x], told[x]) if isinstance(x, int) else x for x in places)
+    if all(isinstance(place, int) for place in places) and not _is_refused_text(answer):
+        return (answer,)
+    told_all = sum(isinstance(place, int) for place in places)
+    return tuple(_of_one(answer, told_all) if isinstance(place, int) else place for place in places)
+
+
+def _of_one(verdict: Verdict, told: int) -> Verdict:
+    """What was said of so many commands at once, as the verdict of one of them."""
+    if isinstance(verdict, Refused) and told > 1 and not _is_refused_text(verdict):
+        return replace(verdict, shared=True)
+    return verdict
+
+
+def _is_refused_text(verdict: Verdict) -> bool:
+    """A text that is refused is so for each of its users: nobody has to find out who is guilty."""
+    return isinstance(verdict, Refused) and verdict.reason == "text_error"
+
+
+def _batch_verdicts(config: Bitrix24Config, reply: Reply, count: int) -> list[Verdict] | Verdict:
+    """What a batch says of each of its lines, or of all where it says nothing of them."""
+    answer = read_object(reply.body)
+    if answer is None or reply.status != 200 or "error" in answer:
+        return _verdict(config, reply)
+    result = answer.get("result")
+    if not isinstance(result, dict):
+        return Unsure("no_result", answered=True)
+    done, failed = _by_key(result.get("result"), count), _by_key(result.get("result_error"), count)
+    if done is None or failed is None:
+        return Unsure("no_result", answered=True)
+    keys = [f"c{number}" for number in range(count)]
+    return [_line_verdict(config, reply, done.get(key, _ABSENT), failed.get(key, _ABSENT)) for key in keys]
+
+
+_ABSENT = object()
+
+
+def _by_key(found: object, count: int) -> dict[str, Any] | None:
+    """PHP writes a map without entries, or with the keys 0 to n, as a list. None for what is neither, and for answers
+    about commands that nobody gave."""
+    if isinstance(found, list):
+        found = {str(index): value for index, value in enumerate(found)}
+    if not isinstance(found, dict):
+        return None
+    named = {f"c{key}" if key.isdigit() else key: value for key, value in found.items()}
+    known = {f"c{number}" for number in range(count)}
+    return named if len(named) == len(found) and set(named) <= known else None
+
+
+def _line_verdict(config: Bitrix24Config, reply: Reply, done: object, failed: object) -> Verdict:
+    if failed is not _ABSENT and done is not _ABSENT:
+        return Unsure("contradictory", answered=True)
+    if failed is not _ABSENT:
+        return _by_code(config, reply, failed if isinstance(failed, dict) and "error" in failed else {"error": failed})
+    if done is _ABSENT:
+        return Deferred("not_executed")
+    return Delivered() if done is True else Unsure("no_result", answered=True)
 
 
 def _verdict(config: Bitrix24Config, reply: Reply) -> Verdict:
@@ -287,10 +303,22 @@ def _both_here(here: str, there: str) -> bool:
 
 def _account(config: Bitrix24Config, surroundings: Surroundings) -> Account:
     http = Http(reach_to(Reach(REFRESH_SECONDS), config.oauth_url))
-    desk = Desk(http, surroundings.read_secret, surroundings.emit, surroundings.lane)
-    application = Application(config.oauth_url, config.client_id, config.client_secret)
-    guard = TokenGuard(application, TokenFile(Path(config.token_file)), desk)
-    return Bitrix24Account(guard, lambda reply: moved_to(config.portal, reply))
+    lane, emit = surroundings.lane, surroundings.emit
+    desk = Desk(http, surroundings.read_secret, emit, lane, refresh_token_seconds=config.refresh_token_life)
+    store = FileStore(Path(config.token_file))
+    guard = TokenGuard(application_of(config), store, desk)
+    found = store.file.read()
+    if isinstance(found, Tokens):
+        guard.adopt(found)
+    portal = Portal(
+        config.portal, lambda reply: moved_to(config.portal, reply), lane, emit, config.operating_limit or None
+    )
+    return Bitrix24Account(guard, portal)
+
+
+def application_of(config: Bitrix24Config) -> Application:
+    """Who the account's application is at the token endpoint."""
+    return Application(config.oauth_url, config.client_id, config.client_secret)
 
 
 def _transport(config: Bitrix24Config, reach: Reach) -> Http:

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from consumer.core.facts import TokenRefreshed
+from consumer.core.facts import TokenKept, TokenRefreshed
 from consumer.core.model import Blocked, Deferred
 from consumer.core.ports import Emit
 from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.sinks.answer import read_object
 from consumer.sinks.base import usable_secret
 from consumer.sinks.http import Http, Lost, NotSent, Reply
-from consumer.sinks.tokens import TokenFile, TokenPen, Tokens, read_tokens
+from consumer.sinks.tokens import NOTES, Pen, Tokens, TokenStore, read_tokens
 
 REFRESH_SECONDS = 10.0
 RETRY_SECONDS = 30.0
 RETRY_CAP_SECONDS = 900.0
 FAILURES_BEFORE_BLOCKED = 3
+NOTES_SECONDS = 30.0
+REFRESH_TOKEN_SECONDS = 180 * 86_400.0
 
 # What the endpoint says, whatever its status: `wrong_client` comes with 200.
 _OUR_FAULT = frozenset(
@@ -58,6 +60,7 @@ class Desk:
     emit: Emit
     lane: str
     clocks: Clocks = Clocks()
+    refresh_token_seconds: float = REFRESH_TOKEN_SECONDS
 
 
 class TokenGuard:
@@ -67,9 +70,9 @@ class TokenGuard:
     that nobody asks the endpoint more than once in 30 s; the file is read again each time, so that a new pair heals.
     """
 
-    def __init__(self, application: Application, file: TokenFile, desk: Desk) -> None:
+    def __init__(self, application: Application, store: TokenStore, desk: Desk) -> None:
         self._application = application
-        self._file = file
+        self._store = store
         self._desk = desk
         self._tokens: Tokens | None = None
         self._ends_at: float | None = None  # on the steady clock, known of the pairs that we got ourselves
@@ -81,9 +84,12 @@ class TokenGuard:
         self._retry_at = float("-inf")
         self._trouble: Blocked | Deferred | None = None
         self._flight: asyncio.Task[Blocked | Deferred | None] | None = None
+        self._notes: dict[str, Any] = {}
+        self._notes_kept = True
+        self._notes_at = float("-inf")
 
     def __repr__(self) -> str:
-        return f"TokenGuard({self._file.path})"
+        return f"TokenGuard({self._store.where})"
 
     @property
     def access_token(self) -> str | None:
@@ -91,13 +97,28 @@ class TokenGuard:
 
     async def ready(self) -> Blocked | Deferred | None:
         """None when the token may be used. Whoever asks meanwhile waits for the same refresh and gets its answer."""
-        if self.access_token is not None:
+        if self.access_token is not None and not self._notes_due():
             return None
         if self._flight is None:
+            work = self._renew() if self.access_token is None else self._keep_notes()
             # A refresh that has begun is seen through even if nobody waits any more: its pair would be lost.
-            self._flight = asyncio.create_task(self._renew(), name="token-refresh")
+            self._flight = asyncio.create_task(work, name="token-refresh")
             self._flight.add_done_callback(self._flown)
         return await asyncio.shield(self._flight)
+
+    @property
+    def notes(self) -> Mapping[str, Any]:
+        """What lies beside the pair, for those who use the account."""
+        return self._notes
+
+    def note(self, name: str, value: object) -> None:
+        """Remember something beside the pair: at once in this process, and in the store before the next request."""
+        self._notes = {**self._notes, name: value}
+        self._notes_kept, self._notes_at = False, float("-inf")
+
+    def adopt(self, found: Tokens) -> None:
+        """A pair that was found before the first request, so that its age is known while nothing is to be sent."""
+        self._adopt(found)
 
     def accepted(self, token: str) -> None:
         """The provider took this token."""
@@ -132,20 +153,20 @@ class TokenGuard:
         return tokens.expires is None or self._desk.clocks.wall() < tokens.expires
 
     async def _renew(self) -> Blocked | Deferred | None:
-        pen = await asyncio.to_thread(self._file.hold)
-        if not isinstance(pen, TokenPen):
+        pen = await self._store.hold()
+        if isinstance(pen, (Blocked, Deferred)):
             return pen
         try:
             return await self._renew_with(pen)
         finally:
-            await asyncio.to_thread(pen.release)
+            await pen.release()
 
-    async def _renew_with(self, pen: TokenPen) -> Blocked | Deferred | None:
-        """Under the lock: a pair that was got and not kept, then the file's, then a refresh."""
+    async def _renew_with(self, pen: Pen) -> Blocked | Deferred | None:
+        """Under the lock: a pair that was got and not kept, then the store's, then a refresh."""
         if self._unsaved is not None:
             return await self._keep(pen, self._unsaved)
-        found = await asyncio.to_thread(self._file.read)
-        if isinstance(found, Blocked):
+        found = await self._store.read()
+        if not isinstance(found, Tokens):
             return found
         if self._adopt(found):
             return None
@@ -155,10 +176,37 @@ class TokenGuard:
         return waiting or await self._refresh(pen, found)
 
     def _adopt(self, found: Tokens) -> bool:
-        """Take a pair from the file if it is another one than we have and looks alive: a peer may have refreshed."""
+        """Take a pair from the store if it is another one than we have and looks alive: a peer may have refreshed."""
         if self._tokens is None or found.access != self._tokens.access:
             self._tokens, self._ends_at, self._unproven = found, None, False
+            if self._notes_kept:
+                self._notes = found.notes
+            self._show(found)
         return self._is_good(found)
+
+    def _show(self, tokens: Tokens) -> None:
+        if tokens.obtained is not None:
+            dies = tokens.obtained + self._desk.refresh_token_seconds
+            kept = TokenKept(self._desk.lane, "bitrix24", tokens.obtained, tokens.expires or tokens.obtained, dies)
+            self._desk.emit(kept)
+
+    def _notes_due(self) -> bool:
+        return not self._notes_kept and self._desk.clocks.steady() >= self._notes_at
+
+    async def _keep_notes(self) -> None:
+        """Write the notes beside the pair that the store has now. When it does not take them, no request has to wait:
+        they hold in this process, and it is tried again."""
+        self._notes_at = self._desk.clocks.steady() + NOTES_SECONDS
+        pen = await self._store.hold()
+        if isinstance(pen, (Blocked, Deferred)):
+            return
+        try:
+            found = await self._store.read()
+            if isinstance(found, Tokens):
+                notes = {**found.notes, **self._notes}
+                self._notes_kept = await pen.write({**found.whole, NOTES: notes})
+        finally:
+            await pen.release()
 
     def _remaining(self) -> Blocked | Deferred | None:
         """The last trouble, while it is too early to ask again."""
@@ -169,7 +217,7 @@ class TokenGuard:
             return self._trouble
         return Deferred(self._trouble.reason, left_seconds, left=False)
 
-    async def _refresh(self, pen: TokenPen, tokens: Tokens) -> Blocked | Deferred | None:
+    async def _refresh(self, pen: Pen, tokens: Tokens) -> Blocked | Deferred | None:
         secret = usable_secret(self._application.client_secret, self._desk.read_secret)
         if isinstance(secret, Blocked):
             return secret
@@ -183,24 +231,27 @@ class TokenGuard:
         answer = await self._desk.http.post(self._application.token_url, urlencode(form).encode(), headers)
         said = judge_refresh(answer)
         if not isinstance(said, (Blocked, Deferred)):
-            return await self._keep(pen, said)
+            self._notes = {**tokens.notes, **self._notes, "obtained": self._desk.clocks.wall()}
+            return await self._keep(pen, {**said, NOTES: self._notes})
         if said.reason == "invalid_grant" and await self._found_another(tokens):
             return None
         return self._failed(said, tokens)
 
     async def _found_another(self, used: Tokens) -> bool:
         """Whether the file holds another pair by now: somebody without our lock may have refreshed."""
-        again = await asyncio.to_thread(self._file.read)
+        again = await self._store.read()
         return isinstance(again, Tokens) and again.refresh != used.refresh and self._adopt(again)
 
-    async def _keep(self, pen: TokenPen, document: Mapping[str, Any]) -> Blocked | Deferred | None:
+    async def _keep(self, pen: Pen, document: Mapping[str, Any]) -> Blocked | Deferred | None:
         """Durable first, used second."""
         self._unsaved = document
-        if not await asyncio.to_thread(pen.write, document):
+        if not await pen.write(document):
             self._say("unsaved")
-            return Blocked("token_store", f"token file {self._file.path} does not take the new pair; make room for it")
-        self._unsaved = None
+            return Blocked("token_store", f"{self._store.where} does not take the new pair; make room for it")
+        self._unsaved, self._notes_kept = None, True
         self._tokens = read_tokens(document)
+        if self._tokens is not None:
+            self._show(self._tokens)
         lifetime = document.get("expires_in")
         lifetime_seconds = float(lifetime) if isinstance(lifetime, (int, float)) else 3600.0
         self._ends_at = self._desk.clocks.steady() + lifetime_seconds

@@ -1,5 +1,6 @@
 """Where an OAuth token pair lies: one file that only we can read, replaced whole or not at all."""
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -7,13 +8,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from consumer.core.model import Blocked, Deferred
 from consumer.sinks.answer import read_object
 
 _ROOM_BYTES = 16 * 1024
 _BUSY_SECONDS = 1.0
+# What we add to the reply of the token endpoint: when the pair was got, and what an account must not forget.
+NOTES = "vestnik"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,45 @@ class Tokens:
     refresh: str = field(repr=False)
     expires: float | None = None
     whole: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """What we have written beside the pair."""
+        found = self.whole.get(NOTES)
+        return dict(found) if isinstance(found, dict) else {}
+
+    @property
+    def obtained(self) -> float | None:
+        """When the pair was issued, in seconds since 1970; None where nobody knows."""
+        noted, lifetime = self.notes.get("obtained"), self.whole.get("expires_in")
+        if isinstance(noted, (int, float)):
+            return float(noted)
+        return self.expires - lifetime if self.expires is not None and isinstance(lifetime, (int, float)) else None
+
+
+class Pen(Protocol):
+    """The right to replace a pair, held by one process at a time. Release it in any case."""
+
+    async def write(self, document: Mapping[str, Any]) -> bool:
+        """Replace the pair: durable when this returns True; False when the store did not take it."""
+        ...
+
+    async def release(self) -> None: ...
+
+
+class TokenStore(Protocol):
+    """Where the token pair of one account lies: what survives the process, and what the standby goes on with."""
+
+    @property
+    def where(self) -> str:
+        """The place in words, for people."""
+        ...
+
+    async def read(self) -> Tokens | Blocked | Deferred: ...
+
+    async def hold(self) -> Pen | Blocked | Deferred:
+        """The pen; Deferred while another process has it."""
+        ...
 
 
 def read_tokens(document: Mapping[str, Any]) -> Tokens | None:
@@ -115,6 +157,37 @@ class TokenPen:
         os.close(self._file)
         with contextlib.suppress(OSError):
             self._draft.unlink(missing_ok=True)
+
+
+class FileStore:
+    """A token file as a store: its fsyncs happen in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = TokenFile(path)
+
+    @property
+    def where(self) -> str:
+        return f"token file {self.file.path}"
+
+    async def read(self) -> Tokens | Blocked:
+        return await asyncio.to_thread(self.file.read)
+
+    async def hold(self) -> "FilePen | Blocked | Deferred":
+        pen = await asyncio.to_thread(self.file.hold)
+        return FilePen(pen) if isinstance(pen, TokenPen) else pen
+
+
+class FilePen:
+    """A file's pen, used from a loop."""
+
+    def __init__(self, pen: TokenPen) -> None:
+        self._pen = pen
+
+    async def write(self, document: Mapping[str, Any]) -> bool:
+        return await asyncio.to_thread(self._pen.write, document)
+
+    async def release(self) -> None:
+        await asyncio.to_thread(self._pen.release)
 
 
 def _write_all(file: int, text: bytes) -> None:

@@ -103,15 +103,15 @@ def test_each_may_have_a_verdict_of_its_own() -> None:
     assert len(landed.letters) == 1
 
 
-def test_only_the_parcel_that_was_refused_as_one_is_halved() -> None:
+def test_only_what_was_refused_as_one_goes_out_again_in_halves() -> None:
     first, second, third = (Parcel(Message("t", f"{n}"), 0, commands(6)[2 * n : 2 * n + 2]) for n in range(3))
     shared = Refused("odd", shared=True)
     verdicts = (Delivered(), Delivered(), shared, shared, shared, Refused("recipient"))
     landed = land(Batch("1.1", 1, (first, second, third)), verdicts, Memory(86_400.0))
-    assert landed.halves == (second,)
-    assert landed.outcomes == (Outcome.DELIVERED, Outcome.DELIVERED, None, None, Outcome.REFUSED, Outcome.REFUSED)
-    assert [command.recipient for command, _ in landed.letters] == ["u4", "u5"]
-    assert landed.record.outcomes == ["delivered", "delivered", None, None, "refused", "refused"]
+    assert landed.halves == (second, third._replace(commands=third.commands[:1]))
+    assert landed.outcomes == (Outcome.DELIVERED, Outcome.DELIVERED, None, None, None, Outcome.REFUSED)
+    assert [command.recipient for command, _ in landed.letters] == ["u5"]
+    assert landed.record.outcomes == ["delivered", "delivered", None, None, None, "refused"]
 
 
 def test_another_number_of_verdicts_is_a_bug_of_the_sink() -> None:

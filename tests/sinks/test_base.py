@@ -70,7 +70,8 @@ def test_a_configuration_is_read_from_yaml_and_never_shows_a_secret() -> None:
 
 async def test_a_sink_tells_people(imshop: ImshopFake) -> None:
     sink = make_sink(imshop_config(imshop.url), secret(f"{CANARY}\n"), lambda fact: None, "app-push")
-    assert (sink.provider, sink.capacity, sink.timeout_seconds, sink.idempotent) == ("imshop", (1, 1000), 5.0, False)
+    assert (sink.provider, sink.timeout_seconds, sink.idempotent) == ("imshop", 5.0, False)
+    assert sink.capacity == Capacity(1, 1000)
     assert await sink.ready() is None
     assert await sink.send(batch("1", "2", "1")) == (Delivered(),)
     assert [delivery.recipient for delivery in imshop.deliveries] == ["1", "2"]

@@ -14,7 +14,7 @@ from consumer.core.secrets import SecretRef
 from consumer.demo.fakes import Bitrix24Fake, write_tokens
 from consumer.sinks.http import Http, Lost, NotSent, Reach, Reply, reach_to
 from consumer.sinks.oauth import Application, Clocks, Desk, TokenGuard, judge_refresh
-from consumer.sinks.tokens import TokenFile, TokenPen, Tokens, read_tokens
+from consumer.sinks.tokens import FileStore, TokenFile, TokenPen, Tokens, read_tokens
 from tests.sinks.support import reply
 
 
@@ -35,7 +35,7 @@ class World:
         clocks = Clocks(steady=lambda: self.now, wall=lambda: self.wall)
         desk = Desk(http, lambda ref: self.secret, self.facts.append, "staff", clocks)
         application = Application(self.fake.oauth_url, "local.app", SecretRef(env="B24"))
-        guard = TokenGuard(application, TokenFile(self.path), desk)
+        guard = TokenGuard(application, FileStore(self.path), desk)
         self.guards.append(guard)
         return guard
 
