@@ -1,0 +1,130 @@
+"""The books of a desk: every live command once, with the records that asked for it and the one end that it comes to."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from consumer.core.ledger import Ledger
+from consumer.core.memory import Memory
+from consumer.core.model import Command, Ended, Position
+
+
+class Place(Enum):
+    """Where a live command is. What is parked is in the memory, and live again only when its time has come."""
+
+    WAITING = auto()
+    BOUND = auto()
+    IN_DOUBT = auto()
+    ASLEEP = auto()
+
+
+@dataclass(slots=True)
+class Live:
+    """A live command, and the records that asked for it: one command may have several, and one outcome. The first
+    `settled` of them are settled already, because the command was parked."""
+
+    command: Command
+    positions: list[Position]
+    place: Place
+    settled: int = 0
+
+
+class Books:
+    """Counts what it is told, so that nothing is lost between two places. `planned` are all that came in: from records,
+    and parked ones taken over from an earlier owner."""
+
+    def __init__(self, ledger: Ledger, memory: Memory) -> None:
+        self.ledger = ledger
+        self.memory = memory
+        self.live: dict[bytes, Live] = {}
+        self.parked: set[bytes] = {sleeper.command.id for sleeper in memory.parked}
+        self.unwritten: list[Ended] = []
+        self.planned = len(self.parked)
+        self.ended = 0
+        self.joined = 0
+        self._places: Counter[Place] = Counter()
+        self._courted: Counter[str] = Counter()
+
+    # --- in and about -------------------------------------------------------------------------------------------------
+
+    def hold(self, command: Command, position: Position, place: Place) -> None:
+        """A command that came with a record is live from now on."""
+        self.planned += 1
+        self.live[command.id] = Live(command, [position], place)
+        self._places[place] += 1
+
+    def move(self, command: Command, place: Place) -> None:
+        """From where it is to another place."""
+        live = self.live[command.id]
+        self._leave(live)
+        live.place = place
+        self._places[place] += 1
+        if place is Place.BOUND and command.terms.marketing:
+            self._courted[command.recipient] += 1
+
+    def _leave(self, live: Live) -> None:
+        self._places[live.place] -= 1
+        if live.place is Place.BOUND and live.command.terms.marketing:
+            recipient = live.command.recipient
+            self._courted[recipient] -= 1
+            if not self._courted[recipient]:
+                del self._courted[recipient]
+
+    def at(self, place: Place) -> int:
+        """How many live commands are there."""
+        return self._places[place]
+
+    def courted(self, command: Command) -> int:
+        """Marketing to the same person that is under way, without this command."""
+        live = self.live.get(command.id)
+        own = live is not None and live.place is Place.BOUND and command.terms.marketing
+        return self._courted.get(command.recipient, 0) - own
+
+    # --- parked -------------------------------------------------------------------------------------------------------
+
+    def park(self, id_: bytes) -> None:
+        """Its record is durable and the memory has it: its source records are settled, and it is live no more."""
+        live = self.live.pop(id_)
+        self._leave(live)
+        self.parked.add(id_)
+        self._settle_all(live.positions[live.settled :])
+
+    def unpark(self, id_: bytes) -> Live | None:
+        """It is live again; None where it ended meanwhile, by another's record in the journal."""
+        self.parked.discard(id_)
+        sleeper = self.memory.parked.get(id_)
+        if sleeper is None:
+            self.joined += 1
+            return None
+        live = Live(sleeper.command, list(sleeper.positions), Place.ASLEEP, len(sleeper.positions))
+        self.live[id_] = live
+        self._places[Place.ASLEEP] += 1
+        return live
+
+    # --- ends ---------------------------------------------------------------------------------------------------------
+
+    def finish(self, end: Ended) -> None:
+        """An end that needs no request settles at once; it must be durable before the next commit."""
+        self.unwritten.append(end)
+        self.ended += 1
+        self.settle(end.command)
+
+    def settle(self, command: Command) -> None:
+        """It is over, in whatever way."""
+        live = self.live.pop(command.id)
+        self._leave(live)
+        self.memory.end(command.id, command.digest)
+        self._settle_all(live.positions[live.settled :])
+
+    def _settle_all(self, positions: Iterable[Position]) -> None:
+        for position in positions:
+            self.ledger.settle(position)
+
+    def clear(self) -> int:
+        """Let everything go; how many commands that were."""
+        released = len(self.live) + len(self.parked)
+        self.live.clear()
+        self.parked.clear()
+        self.unwritten.clear()
+        return released

@@ -1,0 +1,57 @@
+"""Who must not be told: listed, told often enough already, or asleep just now."""
+
+from collections.abc import Callable, Iterable
+
+from consumer.core.books import Books
+from consumer.core.model import Command, Ended, Outcome, Parcel
+from consumer.core.outbox import Outbox
+
+Listed = Callable[[str, float], bool]
+"""Whether the list of suppressions names a recipient at a moment, in broker seconds."""
+
+
+def nobody(_recipient: str, _now: float) -> bool:
+    """A list without anybody."""
+    return False
+
+
+class Doorman:
+    """Asked when a command comes in, and again when a request has bound it."""
+
+    def __init__(self, books: Books, outbox: Outbox, listed: Listed = nobody) -> None:
+        self._books = books
+        self._outbox = outbox
+        self._listed = listed
+
+    def refused(self, command: Command, now: float) -> Ended | None:
+        """Its end, where its recipient is not to be told: it is in the books as over. What is under way counts for the
+        caps as if it were delivered."""
+        reason = self._reason(command, now)
+        if reason is None:
+            return None
+        end = Ended(command, Outcome.SUPPRESSED, reason)
+        self._books.finish(end)
+        return end
+
+    def sift(self, parcels: Iterable[Parcel], now: float) -> tuple[tuple[Parcel, ...], tuple[Ended, ...]]:
+        """A bound request without those who must not be told any more: while they waited they were listed, or were
+        told as often as the caps allow. They end here."""
+        kept: list[Parcel] = []
+        ended: list[Ended] = []
+        for parcel in parcels:
+            ends = [end for command in parcel.commands if (end := self.refused(command, now)) is not None]
+            for end in ends:
+                self._outbox.land(end.command.thread, end.command.rank)
+            over = {end.command.id for end in ends}
+            commands = tuple(command for command in parcel.commands if command.id not in over) if ends else ()
+            kept.append(parcel._replace(commands=commands) if ends else parcel)
+            ended.extend(ends)
+        return tuple(parcel for parcel in kept if parcel.commands), tuple(ended)
+
+    def _reason(self, command: Command, now: float) -> str | None:
+        if self._listed(command.recipient, now):
+            return "listed"
+        told = self._books.memory.told
+        if command.terms.marketing and told.full(command.recipient, now, self._books.courted(command)):
+            return "frequency_cap"
+        return None
