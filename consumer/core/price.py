@@ -5,6 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import NamedTuple
 
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
@@ -22,8 +23,8 @@ class Prices:
     sending whole bursts coarse. `overload_seconds`: lateness at which weighted slack decides instead.
     """
 
-    patience: float = 200.0
-    soon_gaps: float = 100.0
+    patience: float = 300.0
+    soon_gaps: float = 75.0
     ladder: tuple[int, ...] = (0, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256)
     overload_seconds: float = 300.0
 
@@ -32,15 +33,18 @@ class Prices:
 class TurnAndPrice:
     """One lane's policy; it remembers its last price, so each lane needs its own.
 
-    1. `due = oldest + deliver_within - gap`, `turn = oldest + deliver_within * 200 / (200 + n)`; groups go in turn.
+    1. `due = oldest + deliver_within - gap`, `turn = oldest + deliver_within * 300 / (300 + n)`; groups go in turn.
     2. While the last price was above 1, groups that are unique to a recipient stand merged in their coarser wording:
        they cannot grow.
     3. The price is the smallest number of recipients at which nobody is later than if everything small went coarse.
-    4. The head is the first in turn with at least that many. It goes, unless a smaller group is due within a gap and
-       before it: then all small groups of that one's coarser wording that are due soon go together.
+    4. The head is the first in turn with at least that many. It goes, unless smaller groups need this request to be in
+       time (of the coarser wordings that fall due, the k-th within k gaps) and the head is not due before them: then
+       all small groups of the coarser wording that is due first go together, as far as they are due soon.
     5. When even the highest price leaves somebody more than five minutes late, weighted slack decides.
 
-    A batch of several parcels is filled up with the other groups in turn, those that are worth the price first.
+    Where ladders have more than two steps, a decision merges one step up, or two, and so on: the fewest at which nobody
+    is later than with all of them. A batch of several parcels is filled up with the other groups in turn, those that
+    are worth the price first.
     """
 
     prices: Prices = field(default_factory=Prices)
@@ -49,7 +53,7 @@ class TurnAndPrice:
     def line(self, groups: Sequence[Group], moment: Moment) -> Iterator[Choice]:
         if not groups:
             return
-        queue = _Queue(groups, moment, self.prices, merge_unique=self.last_price > 1)
+        queue = self._queue(groups, moment)
         highest = queue.lateness(self.prices.ladder[-1])
         self.last_price = queue.price(highest)
         if highest > self.prices.overload_seconds:
@@ -59,8 +63,27 @@ class TurnAndPrice:
         yield first
         yield from queue.others(first, self.last_price)
 
+    def _queue(self, groups: Sequence[Group], moment: Moment) -> "_Queue":
+        """With the fewest steps up the ladders at which nobody is later than with all of them."""
+        rules = _Rules(self.prices, self.last_price > 1, max(len(group.wordings) for group in groups) - 1)
+        coarsest = _Queue(groups, moment, rules)
+        if rules.steps <= 1:
+            return coarsest
+        highest = self.prices.ladder[-1]
+        least = coarsest.lateness(highest)
+        finer = (_Queue(groups, moment, rules._replace(steps=steps)) for steps in range(1, rules.steps))
+        return next((queue for queue in finer if queue.lateness(highest) <= least), coarsest)
+
     def choose(self, groups: Sequence[Group], moment: Moment) -> Choice | None:
         return next(self.line(groups, moment), None)
+
+
+class _Rules(NamedTuple):
+    """How one decision is made: whether unique groups stand merged, and how many steps up the ladder merging goes."""
+
+    prices: Prices
+    merge_unique: bool
+    steps: int
 
 
 class _Standing:
@@ -86,13 +109,14 @@ class _Standing:
 class _Queue:
     """All open groups in the order of their turn."""
 
-    def __init__(self, groups: Sequence[Group], moment: Moment, prices: Prices, *, merge_unique: bool) -> None:
+    def __init__(self, groups: Sequence[Group], moment: Moment, rules: _Rules) -> None:
         self._moment = moment
-        self._prices = prices
-        self._soon = prices.soon_gaps * moment.gap_seconds
+        self._prices = rules.prices
+        self._steps = rules.steps
+        self._soon = rules.prices.soon_gaps * moment.gap_seconds
         # Only coarser wordings have numbers; -1 stands for all others.
         self._numbers: dict[Wording, int] = {}
-        standings = self._standings(groups, merge_unique=merge_unique)
+        standings = self._standings(groups, merge_unique=rules.merge_unique)
         for standing in standings:
             self._place(standing)
         self._line = sorted(standings, key=attrgetter("turn"))
@@ -140,15 +164,35 @@ class _Queue:
             yield standing.choice
 
     def _hot(self, price: int) -> _Standing | None:
-        gap = self._moment.gap_seconds
-        small = (standing for standing in self._line if standing.due <= gap and standing.size < price)
-        return min(small, key=attrgetter("due"), default=None)
+        """The small group that is due first, if it, or one behind it, would be late when this request went elsewhere.
+
+        Small groups of one coarser wording go in one request, so the k-th wording to fall due has until k requests.
+        """
+        gap, parcels = self._moment.gap_seconds, self._moment.capacity.parcels
+        firsts = self._first_due(price)
+        late = any(standing.due <= (1 + place // parcels) * gap for place, standing in enumerate(firsts))
+        return firsts[0] if late else None
+
+    def _first_due(self, price: int) -> list[_Standing]:
+        """Of each coarser wording the small group that is due first, in the order in which they are due."""
+        firsts: dict[int, _Standing] = {}
+        for standing in self._line:
+            if standing.due <= self._soon and standing.size < price:
+                # What has no company counts by itself.
+                wording = standing.target if standing.target >= 0 else standing.own
+                key = wording if wording >= 0 else -1 - len(firsts)
+                known = firsts.get(key)
+                if known is None or standing.due < known.due:
+                    firsts[key] = standing
+        return sorted(firsts.values(), key=attrgetter("due"))
 
     def _together(self, hot: _Standing, price: int) -> Choice:
         """Deciding late and together is what saves: one small group merged alone saves nothing."""
         if hot.target < 0 and hot.own < 0:
             return hot.choice
-        target, level = (hot.target, hot.level + 1) if hot.target >= 0 else (hot.own, hot.level)
+        target, level = hot.own, hot.level
+        if hot.target >= 0:
+            target, level = hot.target, self._coarser(hot.groups[0], hot.level)
         company = [
             standing
             for standing in self._line
@@ -168,7 +212,7 @@ class _Queue:
         if own and (merge_unique or self._never_alone(own)):
             groups = [group for group in groups if not (group.is_unique and group.may_coarsen)]
             self._merge(own, merged)
-        alone = [_Standing((group,), 0, -1, self._target(group, 1)) for group in groups]
+        alone = [_Standing((group,), 0, -1, self._target(group, 0)) for group in groups]
         for standing in alone:
             # After all targets are known: does the full wording of this one stand in another's ladder?
             group = standing.groups[0]
@@ -183,14 +227,21 @@ class _Queue:
     def _merge(self, own: Sequence[Group], merged: dict[int, _Standing]) -> None:
         members: dict[int, list[Group]] = {}
         for group in own:
-            members.setdefault(self._target(group, 1), []).append(group)
+            members.setdefault(self._number(group, 1), []).append(group)
         for number, together in members.items():
-            merged[number] = _Standing(together, 1, number, self._target(together[0], 2))
+            merged[number] = _Standing(together, 1, number, self._target(together[0], 1))
+
+    def _coarser(self, group: Group, level: int) -> int:
+        """The level to which merging takes it from there."""
+        return min(level + max(self._steps, 1), len(group.wordings) - 1)
 
     def _target(self, group: Group, level: int) -> int:
-        """The number of the wording at a level, -1 where there is none or the route keeps its detail."""
-        if not group.terms.ladder or level >= len(group.wordings):
+        """The number of the wording into which it may be merged from a level; -1 where there is none."""
+        if not group.terms.ladder or level + 1 >= len(group.wordings):
             return -1
+        return self._number(group, self._coarser(group, level))
+
+    def _number(self, group: Group, level: int) -> int:
         return self._numbers.setdefault((group.wordings[level], group.terms.on_unsure), len(self._numbers))
 
     def _place(self, standing: _Standing) -> None:

@@ -117,3 +117,41 @@ def test_every_group_stands_in_the_line_once(size: int) -> None:
         line = list(TurnAndPrice(last_price=last_price).line(groups, NOW))
         assert sorted(id(each) for choice in line for each in choice.groups) == sorted(map(id, groups))
         assert all(choice.message in (wording("coarse"), choice.groups[0].message) for choice in line)
+
+
+def test_small_groups_of_several_wordings_that_fall_due_together_do_not_wait_for_the_last_gap() -> None:
+    """Five wordings due within four gaps: the last would be late if the large group went first."""
+    due = [small(f"order {n}.{k}", 4.0 * GAP, coarse=f"coarse {n}") for n in range(5) for k in range(8)]
+    assert titles(turn_and_price().choose([*due, large("big", 1000.0)], NOW)) == ("coarse 0", 8)
+    assert titles(turn_and_price().choose([*due[8:], large("big", 1000.0)], NOW))[0] == "coarse 1"
+    assert titles(turn_and_price().choose([*due[16:], large("big", 1000.0)], NOW)) == ("big", 1)
+
+
+def ladder_of_three(orders: int, shops: int) -> list[Group]:
+    """Lonely groups, due at once, of so many orders at each of so many shops."""
+    arrived = NOW.now + GAP - WITHIN
+    under = terms(within=WITHIN)
+    return [
+        group(command(f"order {n} at {shop}", f"shop {shop}", "any", arrived=arrived + n, under=under))
+        for shop in range(shops)
+        for n in range(orders)
+    ]
+
+
+def test_of_three_steps_one_is_taken_where_it_makes_nobody_later_than_two() -> None:
+    choice = turn_and_price().choose(ladder_of_three(orders=20, shops=1), NOW)
+    assert choice is not None
+    assert (choice.message.title, choice.level, len(choice.groups)) == ("shop 0", 1, 20)
+
+
+def test_of_three_steps_two_are_taken_where_one_is_not_enough() -> None:
+    choice = turn_and_price().choose(ladder_of_three(orders=2, shops=20), NOW)
+    assert choice is not None
+    assert (choice.message.title, choice.level, len(choice.groups)) == ("any", 2, 40)
+
+
+def test_a_crowd_of_unique_texts_stands_merged_whatever_the_last_price() -> None:
+    """Their own requests would take longer than any of them may wait."""
+    crowd = [small(f"order {n}", 1500.0, unique=(True, False)) for n in range(int(WITHIN / GAP) + 1)]
+    assert titles(turn_and_price().choose(crowd, NOW)) == ("coarse", len(crowd))
+    assert titles(turn_and_price().choose(crowd[1:], NOW)) == ("order 1", 1)
