@@ -155,3 +155,12 @@ def test_a_crowd_of_unique_texts_stands_merged_whatever_the_last_price() -> None
     crowd = [small(f"order {n}", 1500.0, unique=(True, False)) for n in range(int(WITHIN / GAP) + 1)]
     assert titles(turn_and_price().choose(crowd, NOW)) == ("coarse", len(crowd))
     assert titles(turn_and_price().choose(crowd[1:], NOW)) == ("order 1", 1)
+
+
+def test_unique_groups_that_stand_merged_go_when_they_are_due() -> None:
+    groups = [*(small(f"order {n}", 5.0 + n, unique=(True, False)) for n in range(20)), *crowded(900.0)[20:]]
+    policy = TurnAndPrice(Prices(ladder=(30,)), last_price=2)
+    choice = policy.choose(groups, NOW)
+    assert titles(choice) == ("coarse", 20)
+    assert choice is not None
+    assert choice.level == 1
