@@ -40,6 +40,8 @@ topics_app = typer.Typer(help="The topics that the lanes need.", no_args_is_help
 config_app = typer.Typer(help="The configuration told back.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(config_app, name="config")
+auth_app = typer.Typer(help="Authorise our application at a provider.", no_args_is_help=True)
+app.add_typer(auth_app, name="auth")
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="The configuration.", dir_okay=True)
@@ -209,6 +211,35 @@ def config_schema(
     told.as_json(show.routes_schema() if routes else show.config_schema())
 
 
+# --- authorisation ----------------------------------------------------------------------------------------------------
+
+
+@auth_app.command("bitrix24")
+def auth_bitrix24(
+    lane: Annotated[str, typer.Argument(help="The lane of the portal.")],
+    config: ConfigPath = DEFAULT_CONFIG,
+    code: Annotated[str | None, typer.Option(help="It lives 30 seconds; asked for when left out.")] = None,
+) -> None:
+    """Exchange an administrator's code for the first token pair, and keep it where the lane looks for it."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import auth  # noqa: PLC0415
+    from consumer.sinks.oauth import authorise_url  # noqa: PLC0415
+
+    setup = _setup(config, Format.TABLE)
+    account = auth.account_of(setup, lane)
+    if isinstance(account, str):
+        _leave(account, USAGE)
+    if code is None:
+        typer.echo("Open this as an administrator of the portal, agree, and copy the code out of the address:")
+        typer.echo(authorise_url(account.portal, account.client_id))
+        code = typer.prompt("Code", hide_input=True)
+    said = asyncio.run(auth.authorise(setup, lane, account, code))
+    if not said.kept:
+        _leave(said.words, FAILED)
+    typer.echo(said.words)
+
+
 # --- what they share --------------------------------------------------------------------------------------------------
 
 
@@ -236,7 +267,7 @@ def _leave(words: str, code: int) -> NoReturn:
 
 
 # The demo brings the broker and half of the package with it: commands that are called by name do without.
-if sys.argv[1:2] not in [[name] for name in ("run", "check", "preview", "init", "version", "topics", "config")]:
+if sys.argv[1:2] not in [[name] for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth")]:
     from consumer.demo import commands as demo_commands
     from consumer.simulate import commands as simulate_commands
 

@@ -152,6 +152,18 @@ class Families:
         self.refreshes = board.counter(
             "token_refreshes_total", "Refreshes of a credential, by result.", lane, provider, Label("result")
         )
+        self.token_obtained = board.gauge(
+            "token_obtained_timestamp_seconds", "When the token pair was issued.", lane, provider
+        )
+        self.token_expires = board.gauge(
+            "token_expires_timestamp_seconds", "When the access token ends.", lane, provider
+        )
+        self.refresh_token_expires = board.gauge(
+            "refresh_token_expires_timestamp_seconds", "When a person must authorise anew.", lane, provider
+        )
+        self.narrowed = board.counter(
+            "requests_narrowed_total", "How often requests began to carry less than they could.", lane, provider, reason
+        )
 
     def _declare_standing(self, board: Board) -> None:
         lane = self._lane

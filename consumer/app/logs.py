@@ -157,7 +157,7 @@ def _requested(fact: facts.RequestSent) -> Line:
 
 
 def _committing(fact: facts.TokenRefreshed) -> Line:
-    level = _INFO if fact.result == "done" else _WARNING
+    level = _INFO if fact.result == "refreshed" else _WARNING
     return Line(level, "token_refreshed", ("provider", "result"), ("provider", "result"))
 
 
@@ -187,6 +187,8 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.StreamRebuilt: Line(_WARNING, "stream_rebuilt", ("stream", "reason"), ("stream", "reason")),
     facts.OffsetsSkipped: Line(_INFO, "offsets_skipped", ("topic", "partition", "count"), ("topic", "partition")),
     facts.TokenRefreshed: _committing,
+    facts.TokenKept: Line(_DEBUG, "token_kept", ("provider", "obtained_at", "expires_at", "refresh_expires_at")),
+    facts.RequestsNarrowed: Line(_WARNING, "requests_narrowed", ("provider", "reason"), ("provider", "reason")),
     facts.LaneCrashed: Line(_ERROR, "lane_crashed", ("error",), ("error",)),
 }
 

@@ -121,6 +121,12 @@ def _stream_troubled(m: Families, fact: facts.StreamTroubled) -> None:
     m.troubles.at(fact.lane, fact.stream, fact.reason).inc()
 
 
+def _token_kept(m: Families, fact: facts.TokenKept) -> None:
+    m.token_obtained.at(fact.lane, fact.provider).set(fact.obtained_at)
+    m.token_expires.at(fact.lane, fact.provider).set(fact.expires_at)
+    m.refresh_token_expires.at(fact.lane, fact.provider).set(fact.refresh_expires_at)
+
+
 def _lane_gauges(m: Families, fact: facts.LaneGauges) -> None:
     for name, family in m.gauges.items():
         family.at(fact.lane).set(getattr(fact, name))
@@ -163,6 +169,8 @@ TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
     facts.StreamRebuilt: _up(lambda m: m.rebuilds, "stream"),
     facts.OffsetsSkipped: _add(lambda m: m.offsets_skipped, "topic"),
     facts.TokenRefreshed: _up(lambda m: m.refreshes, "provider", "result"),
+    facts.TokenKept: _token_kept,
+    facts.RequestsNarrowed: _up(lambda m: m.narrowed, "provider", "reason"),
     facts.LaneCrashed: _up(lambda m: m.crashes),
     facts.LaneGauges: _lane_gauges,
 }

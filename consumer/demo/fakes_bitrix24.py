@@ -1,9 +1,11 @@
 """A fake Bitrix24 portal: the leaky bucket, OAuth with rotation, the push method, `batch`, and how portals say no."""
 
+import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
@@ -15,6 +17,9 @@ from consumer.demo.fakes_base import Arrival, Delivery, FakeProvider, Fault, rea
 PUSH = "pull.application.push.add"
 BATCH_LIMIT = 50
 _BASKET_SECONDS = 600.0
+_CODE_SECONDS = 30.0
+# Results of earlier commands, which a batch puts in the place of these wherever they stand.
+_REFERENCE = re.compile(r"\$(?:result|error|total|next|time)\[[^\]]*\]", re.IGNORECASE)
 _STATUSES = {
     "QUERY_LIMIT_EXCEEDED": 503,
     "OVERLOAD_LIMIT": 503,
@@ -36,7 +41,9 @@ _AUTHORISATION = ("expired_token", "invalid_token", "NO_AUTH_FOUND", "WRONG_AUTH
 class Bitrix24Profile:
     """How a portal is. `depth` and `drain` (a second) are its bucket for each source address; `statuses` cloud answers
     errors as documented, box every authorisation error with 401, old all of them with 200. `operating_seconds` is what
-    one call bills, and `operating_limit_seconds` what ten minutes may bill; None is no limit."""
+    one call bills, and `operating_limit_seconds` what ten minutes may bill; None is no limit. `bills` is what a batch
+    bills: itself, or the methods in it. `batch_executes` is how many commands of a batch are run, `bad_texts` are
+    refused."""
 
     depth: float = 50.0
     drain: float = 2.0
@@ -44,6 +51,9 @@ class Bitrix24Profile:
     operating_seconds: float = 0.0
     operating_limit_seconds: float | None = None
     push_in_batch: bool = True
+    bills: Literal["method", "batch"] = "method"
+    batch_executes: int = BATCH_LIMIT
+    bad_texts: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -58,6 +68,21 @@ class FakeOAuth:
     refreshes: int = 0
     refresh_token: str = ""
     access: dict[str, float] = field(default_factory=dict)
+    codes: dict[str, float] = field(default_factory=dict)
+
+    def code(self) -> str:
+        """What an administrator sees in the address after he has agreed; it is good once, for half a minute."""
+        self.number += 1
+        code = f"code-{self.number:04d}-{id(self):x}"
+        self.codes[code] = self.clock() + _CODE_SECONDS
+        return code
+
+    def grants(self, fields: Mapping[str, str]) -> bool:
+        """Whether what is shown is worth a new pair."""
+        if fields.get("grant_type") == "authorization_code":
+            return self.codes.pop(fields.get("code", ""), float("-inf")) >= self.clock()
+        self.refreshes += 1
+        return fields.get("refresh_token") == self.refresh_token
 
     def issue(self) -> dict[str, Any]:
         """A new pair; the refresh token before it is worth nothing any more."""
@@ -105,7 +130,7 @@ class Bitrix24Fake(FakeProvider):
         self.moved_to: str | None = None
         self.worst_level = 0.0  # how full the fullest bucket was after a call that fitted
         self._levels: dict[str, tuple[float, float]] = {}
-        self._billed: deque[tuple[float, float]] = deque()
+        self._billed: dict[str, deque[tuple[float, float]]] = {PUSH: deque(), "batch": deque()}
         self.period_seconds = self.profile.depth / self.profile.drain
 
     @property
@@ -151,7 +176,7 @@ class Bitrix24Fake(FakeProvider):
         if wrong:
             return self._error(wrong, "The access token provided has expired.")
         method = path.removeprefix("/rest/").removesuffix(".json")
-        if self._is_overworked(arrival.at):
+        if self._is_overworked(method, arrival.at):
             return self._error("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.")
         return self._call(method, document, arrival)
 
@@ -165,19 +190,22 @@ class Bitrix24Fake(FakeProvider):
         wrong = self._push(document, arrival)
         if wrong:
             return self._error(wrong, "")
-        return web.json_response({"result": True, "time": self._time(arrival.at)})
+        return web.json_response({"result": True, "time": self._time(PUSH, arrival.at)})
 
-    def _push(self, fields: dict[str, Any], arrival: Arrival) -> str:
+    def _push(self, fields: dict[str, Any], arrival: Arrival, bill: str = PUSH) -> str:
         """Tell everybody in USER_ID; the error's code, or nothing. Ids that are none are dropped without a word."""
         text = fields.get("TEXT")
         if not isinstance(text, str) or text in ("", "0"):
             return "TEXT_ERROR"
-        self._billed.append((arrival.at, self.profile.operating_seconds))
+        if text in self.profile.bad_texts:
+            return "INVALID_ARG_VALUE"
+        self._billed[bill].append((arrival.at, self.profile.operating_seconds))
         asked = fields.get("USER_ID", [])
         ids = [int(each) for each in (asked if isinstance(asked, list) else [asked]) if _is_id(each)]
         users = tuple(str(user) for user in dict.fromkeys(ids) if user > 0)
         seen = Message("", " ".join(text.split("\n")), None, fields.get("AVATAR"))
-        known = {(delivery.recipient, delivery.message) for delivery in self.deliveries if delivery.at == arrival.at}
+        together = takewhile(lambda delivery: delivery.at == arrival.at, reversed(self.deliveries))
+        known = {(delivery.recipient, delivery.message) for delivery in together}
         # Equal texts of one batch, which all have one time, become one push.
         self.deliveries.extend(Delivery(user, seen, arrival.at) for user in users if (user, seen) not in known)
         arrival.executed = True
@@ -190,7 +218,8 @@ class Bitrix24Fake(FakeProvider):
         commands = dict(enumerate(asked)) if isinstance(asked, list) else dict(asked)
         done: dict[str, Any] = {}
         failed: dict[str, Any] = {}
-        for key, command in list(commands.items())[:BATCH_LIMIT]:
+        times: dict[str, Any] = {}
+        for key, command in list(commands.items())[: min(BATCH_LIMIT, self.profile.batch_executes)]:
             wrong = self._batched(str(command), arrival)
             if wrong:
                 failed[str(key)] = {"error": wrong, "error_description": ""}
@@ -198,8 +227,10 @@ class Bitrix24Fake(FakeProvider):
                     break
             else:
                 done[str(key)] = True
+                times[str(key)] = self._time(PUSH, arrival.at)
         result = {"result": _php(done), "result_error": _php(failed), "result_total": [], "result_next": []}
-        return web.json_response({"result": result, "time": self._time(arrival.at)})
+        result["result_time"] = _php(times)
+        return web.json_response({"result": result, "time": self._time("batch", arrival.at)})
 
     def _batched(self, command: str, arrival: Arrival) -> str:
         method, _, query = command.partition("#")[0].partition("?")
@@ -207,13 +238,15 @@ class Bitrix24Fake(FakeProvider):
             return "ERROR_METHOD_NOT_FOUND"
         if not self.profile.push_in_batch:
             return "ERROR_BATCH_METHOD_NOT_ALLOWED"
+        if self._is_overworked(PUSH, arrival.at):
+            return "OPERATION_TIME_LIMIT"
         fields: dict[str, Any] = {}
         for name, value in parse_qsl(query, keep_blank_values=True):
             if name.startswith("USER_ID["):
                 fields.setdefault("USER_ID", []).append(value)
             else:
-                fields[name] = value
-        return self._push(fields, arrival)
+                fields[name] = _REFERENCE.sub("", value)
+        return self._push(fields, arrival, PUSH if self.profile.bills == "method" else "batch")
 
     # --- limits and tokens --------------------------------------------------------------------------------------------
 
@@ -226,29 +259,29 @@ class Bitrix24Fake(FakeProvider):
         self.worst_level = max(self.worst_level, level + fits)
         return fits
 
-    def _is_overworked(self, now: float) -> bool:
+    def _is_overworked(self, method: str, now: float) -> bool:
         limit_seconds = self.profile.operating_limit_seconds
-        return limit_seconds is not None and self._operating(now) >= limit_seconds
+        return limit_seconds is not None and self._operating(method, now) >= limit_seconds
 
-    def _operating(self, now: float) -> float:
-        while self._billed and now - self._billed[0][0] >= _BASKET_SECONDS:
-            self._billed.popleft()
-        return sum(seconds for _, seconds in self._billed)
+    def _operating(self, method: str, now: float) -> float:
+        billed = self._billed.get(method, deque())
+        while billed and now - billed[0][0] >= _BASKET_SECONDS:
+            billed.popleft()
+        return sum(seconds for _, seconds in billed)
 
-    def _time(self, now: float) -> dict[str, float]:
-        wall = time.time()
-        oldest = self._billed[0][0] if self._billed else now
+    def _time(self, method: str, now: float) -> dict[str, float]:
+        wall, used = time.time(), self._operating(method, now)
+        oldest = self._billed[method][0][0] if self._billed[method] else now
         reset = wall + _BASKET_SECONDS - (now - oldest)
-        return {"start": wall, "finish": wall, "operating": self._operating(now), "operating_reset_at": int(reset)}
+        return {"start": wall, "finish": wall, "operating": used, "operating_reset_at": int(reset)}
 
     def _token(self, request: web.Request, body: bytes) -> web.Response:
         fields = dict(request.query) | dict(parse_qsl(body.decode("utf-8", "replace")))
         if (fields.get("client_id"), fields.get("client_secret")) != (self.oauth.client_id, self.oauth.client_secret):
             return web.json_response({"error": "wrong_client", "error_description": "wrong client"})
-        if fields.get("grant_type") != "refresh_token":
+        if fields.get("grant_type") not in ("refresh_token", "authorization_code"):
             return web.json_response({"error": "invalid_request"}, status=400)
-        self.oauth.refreshes += 1
-        if fields.get("refresh_token") != self.oauth.refresh_token:
+        if not self.oauth.grants(fields):
             return web.json_response({"error": "invalid_grant"}, status=400)
         return web.json_response(self.tokens())
 

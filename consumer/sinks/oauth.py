@@ -31,6 +31,7 @@ _OUR_FAULT = frozenset(
     }
 )  # fmt: skip
 
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _AUTHORISE = "the refresh token is used up; authorise the application again"
 
 
@@ -227,8 +228,7 @@ class TokenGuard:
             "client_secret": secret,
             "refresh_token": tokens.refresh,
         }
-        headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        answer = await self._desk.http.post(self._application.token_url, urlencode(form).encode(), headers)
+        answer = await self._desk.http.post(self._application.token_url, urlencode(form).encode(), _FORM)
         said = judge_refresh(answer)
         if not isinstance(said, (Blocked, Deferred)):
             self._notes = {**tokens.notes, **self._notes, "obtained": self._desk.clocks.wall()}
@@ -278,6 +278,30 @@ class TokenGuard:
 
     def _say(self, result: str) -> None:
         self._desk.emit(TokenRefreshed(lane=self._desk.lane, provider="bitrix24", result=result))
+
+
+def authorise_url(portal: str, client_id: str) -> str:
+    """Where an administrator agrees; the portal then shows the code in the address of the page that it goes to."""
+    return f"{portal.rstrip('/')}/oauth/authorize/?{urlencode({'client_id': client_id, 'response_type': 'code'})}"
+
+
+async def exchange(application: Application, code: str, desk: Desk) -> Mapping[str, Any] | Blocked | Deferred:
+    """The first pair, for a code that lives half a minute and is good once; nothing is kept yet."""
+    secret = usable_secret(application.client_secret, desk.read_secret)
+    if isinstance(secret, Blocked):
+        return secret
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": application.client_id,
+        "client_secret": secret,
+        "code": code.strip(),
+    }
+    answer = await desk.http.post(application.token_url, urlencode(form).encode(), _FORM)
+    said = judge_refresh(answer)
+    if isinstance(said, (Blocked, Deferred)):
+        stale = said.reason == "invalid_grant"
+        return Blocked("invalid_grant", "the code is used up or older than half a minute") if stale else said
+    return {**said, NOTES: {"obtained": desk.clocks.wall()}}
 
 
 def judge_refresh(answer: Reply | NotSent | Lost) -> Mapping[str, Any] | Blocked | Deferred:
