@@ -138,12 +138,16 @@ class Writer:
         if isinstance(arguments, Trouble):
             return arguments
         producer = AIOKafkaProducer(**arguments)
+        started = False
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await producer.start()
+            started = True
         except (errors.KafkaError, OSError, TimeoutError) as error:
-            await discard(producer)
             return trouble_of(error)
+        finally:
+            if not started:  # cancelled in the middle counts too
+                await discard(producer)
         return producer
 
     async def _drop(self, producer: Any, trouble: Trouble) -> None:
