@@ -4,10 +4,11 @@ import asyncio
 import os
 import time
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from consumer.core.model import Position, Record, Trouble
-from consumer.core.ports import Appended, DeadLetter, Entry, Span
+from consumer.core.ports import Appended, DeadLetter, Entry, Row, Span
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.letters import letter_headers
 from consumer.streams.line_files import Clock, LineFile, file_trouble
@@ -162,3 +163,58 @@ class LinesDeadLetters:
 
     async def append(self, letter: DeadLetter) -> None:
         await self._topic.append(letter.record.value, letter.record.key, letter_headers(letter))
+
+
+class LinesTable:
+    """A table in a file, which grows with every change."""
+
+    def __init__(self, path: Path, clock: Clock = time.time) -> None:
+        self._path = path
+        self._topic = _LinesTopic(path, path.stem, clock)
+        self._file: LineFile | None = None
+        self._reading_trouble: Trouble | None = None
+        self.complete = False
+
+    @property
+    def trouble(self) -> Trouble | None:
+        return self._topic.trouble or self._reading_trouble
+
+    async def start(self) -> None:
+        """Make the file."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._path.touch()
+
+    async def stop(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+    async def put(self, key: bytes, value: bytes | None) -> None:
+        await self._topic.append(value, key)
+
+    async def read(self, timeout_seconds: float) -> Sequence[Row]:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while not (rows := self._rows()):
+            left = deadline - loop.time()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, WAIT_SECONDS))
+        return rows
+
+    def _rows(self) -> Sequence[Row]:
+        try:
+            lines = self._lines()
+        except OSError as error:
+            self._reading_trouble = file_trouble(error)
+            return ()
+        self._reading_trouble = None
+        self.complete = self.complete or len(lines) < READ_RECORDS
+        return [
+            Row(record.key, record.value) for record in (record_of(line, Position("", 0, 0), 0.0) for line in lines)
+        ]
+
+    def _lines(self) -> list[bytes]:
+        if self._file is None:
+            self._file = LineFile(self._path)
+        return list(islice(self._file.lines(), READ_RECORDS))

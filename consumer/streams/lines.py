@@ -19,9 +19,9 @@ from consumer.core.facts import OffsetsSkipped
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
 from consumer.streams.line_files import Numbered, file_trouble
-from consumer.streams.line_topics import LinesDeadLetters, LinesJournal
+from consumer.streams.line_topics import LinesDeadLetters, LinesJournal, LinesTable
 
-__all__ = ["LinesDeadLetters", "LinesJournal", "LinesSource"]
+__all__ = ["LinesDeadLetters", "LinesJournal", "LinesSource", "LinesTable"]
 
 POLL_RECORDS = 500
 WAIT_SECONDS = 0.05

@@ -6,12 +6,21 @@ from collections.abc import Collection, Mapping, Sequence
 
 from consumer.core.facts import OffsetsSkipped
 from consumer.core.model import Position, Record, TopicPartition, Trouble
-from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Seat, Span
+from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Row, Seat, Span
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.letters import letter_headers
 from consumer.streams.memory_broker import UNREACHABLE, Bell, Log, Member, MemoryBroker, MemoryGroup, Wire
 
-__all__ = ["Bell", "MemoryBroker", "MemoryDeadLetters", "MemoryGroup", "MemoryJournal", "MemorySource", "Wire"]
+__all__ = [
+    "Bell",
+    "MemoryBroker",
+    "MemoryDeadLetters",
+    "MemoryGroup",
+    "MemoryJournal",
+    "MemorySource",
+    "MemoryTable",
+    "Wire",
+]
 
 POLL_RECORDS = 500
 READ_RECORDS = 500
@@ -308,3 +317,36 @@ class MemoryDeadLetters(_Writer):
 
     async def append(self, letter: DeadLetter) -> None:
         await self._write(letter.record.value, letter.record.key, letter_headers(letter))
+
+
+class MemoryTable(_Writer):
+    """A compacted topic in memory, as partition 0 of it."""
+
+    def __init__(self, broker: MemoryBroker, topic: str, *, wire: Wire | None = None) -> None:
+        super().__init__(broker, topic, wire)
+        self._next = 0
+        self._end: int | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self._end is not None and self._next >= self._end
+
+    async def put(self, key: bytes, value: bytes | None) -> None:
+        await self._write(value, key)
+
+    async def read(self, timeout_seconds: float) -> Sequence[Row]:
+        await asyncio.sleep(0)
+        await self._broker.bell.wait_until(self._readable, timeout_seconds)
+        if self._trouble():
+            return ()
+        log = self._broker.topics[self._topic].logs[0]
+        if self._end is None:
+            self._end = log.end
+        records = log.after(self._next, READ_RECORDS)
+        self._next = records[-1].position.offset + 1 if records else max(self._next, log.end)
+        return [Row(record.key, record.value) for record in records]
+
+    def _readable(self) -> bool:
+        if not self._wire.up or self._broker.read_trouble(self._topic):
+            return False
+        return self._end is None or bool(self._broker.topics[self._topic].logs[0].after(self._next, 1))

@@ -14,16 +14,17 @@ from aiokafka.structs import TopicPartition as TheirPartition
 
 from consumer.core.facts import Fact
 from consumer.core.model import Position, Record, TopicPartition
-from consumer.core.ports import DeadLetters, Journal, Source
+from consumer.core.ports import DeadLetters, Journal, Source, Table
 from consumer.demo.broker import EmbeddedBroker
 from consumer.streams.dead_letters import KafkaDeadLetters
 from consumer.streams.journal import KafkaJournal
 from consumer.streams.line_records import line_of, record_of
-from consumer.streams.lines import LinesDeadLetters, LinesJournal, LinesSource
-from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource
+from consumer.streams.lines import LinesDeadLetters, LinesJournal, LinesSource, LinesTable
+from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, MemoryTable
 from consumer.streams.reading import read_whole
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.source import KafkaSource
+from consumer.streams.table import KafkaTable
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -43,6 +44,8 @@ class World(Protocol):
     def journal(self, topic: str | None = None) -> Journal: ...
 
     def dead_letters(self) -> DeadLetters: ...
+
+    def table(self) -> Table: ...
 
     async def create(self, topic: str) -> None: ...
 
@@ -107,7 +110,7 @@ class MemoryWorld:
         self.broker = MemoryBroker(time.time)
 
     async def open(self) -> None:
-        for topic in (self.topic, "journal", "letters"):
+        for topic in (self.topic, "journal", "letters", "table"):
             await self.create(topic)
 
     async def close(self) -> None:
@@ -121,6 +124,9 @@ class MemoryWorld:
 
     def dead_letters(self) -> MemoryDeadLetters:
         return MemoryDeadLetters(self.broker, "letters")
+
+    def table(self) -> MemoryTable:
+        return MemoryTable(self.broker, "table")
 
     async def create(self, topic: str) -> None:
         self.broker.create(topic, 4 if topic == self.topic else 1)
@@ -175,6 +181,9 @@ class LinesWorld:
     def dead_letters(self) -> LinesDeadLetters:
         return LinesDeadLetters(self._folder / "letters.jsonl")
 
+    def table(self) -> LinesTable:
+        return LinesTable(self._folder / "table.jsonl")
+
     async def create(self, topic: str) -> None:
         (self._folder / f"{topic}.jsonl").touch()
 
@@ -213,11 +222,12 @@ class KafkaWorld:
         self.topic = f"source-{self.lane}"
         self._journal = f"vestnik.journal.{self.lane}"
         self._letters = f"letters-{self.lane}"
+        self._table = f"table-{self.lane}"
         self._embedded = embedded
         self._producer: Any = None
 
     async def open(self) -> None:
-        for topic in (self.topic, self._journal, self._letters):
+        for topic in (self.topic, self._journal, self._letters, self._table):
             await self.create(topic)
         self._producer = AIOKafkaProducer(bootstrap_servers=self.settings.bootstrap)
         await self._producer.start()
@@ -234,12 +244,16 @@ class KafkaWorld:
     def dead_letters(self) -> KafkaDeadLetters:
         return KafkaDeadLetters(self.settings, self._letters, self.facts.append, lane=self.lane)
 
+    def table(self) -> KafkaTable:
+        return KafkaTable(self.settings, self._table, self.facts.append, lane=self.lane)
+
     async def create(self, topic: str) -> None:
         if self._embedded is not None:
             self._embedded.create(topic)
             return
         partitions = 4 if topic == self.topic else 1
         configs = {"max.message.bytes": "300000"} if topic == self._letters else {}
+        configs |= {"cleanup.policy": "compact"} if topic == self._table else {}
         admin = AIOKafkaAdminClient(bootstrap_servers=self.settings.bootstrap)
         await admin.start()
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
