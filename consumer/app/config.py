@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import babel
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
 from consumer.core.document import Strict
 from consumer.core.profile import Identity
@@ -110,6 +110,7 @@ class TopicsConfig(Strict):
 
     sources: list[Topic] = Field(min_length=1, description="topics with order and bonus events")
     dead_letters: Topic = "vestnik.dead-letters"
+    suppressions: Topic = Field(default="vestnik.suppressions", description="whom not to tell; read with privacy alone")
 
     @model_validator(mode="after")
     def _apart(self) -> "TopicsConfig":
@@ -123,6 +124,31 @@ class TopicsConfig(Strict):
         return self
 
 
+def _clock(value: str) -> str:
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
+        raise ValueError('not a time of day; it is written in quotes, as in "22:00"')
+    return value
+
+
+ClockTime = Annotated[str, AfterValidator(_clock)]
+
+
+class QuietConfig(Strict):
+    """When nobody is told, in each recipient's time zone. Routes of order.* events are exempt unless they say so."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    from_: ClockTime = Field(alias="from", description='when quiet begins, e.g. "22:00"')
+    to: ClockTime = Field(description='when it ends, e.g. "09:00", of the next day where that is earlier')
+    policy: Literal["hold", "drop"] = Field(default="hold", description="wait for the morning, or end as suppressed")
+
+    @model_validator(mode="after")
+    def _some_hours(self) -> "QuietConfig":
+        if self.from_ == self.to:
+            raise ValueError("quiet hours that end when they begin are none, or all")
+        return self
+
+
 class ShopConfig(Strict):
     """What holds for the customers of one shop, where an event does not say otherwise."""
 
@@ -130,6 +156,7 @@ class ShopConfig(Strict):
     timezone: Timezone = "Europe/Moscow"
     locale: LocaleName = "ru"
     currency: Currency = "RUB"
+    quiet_hours: QuietConfig | None = Field(default=None, description="when nobody is told; never when left out")
     lanes: list[str] | None = Field(default=None, description="the lanes that serve this shop; all when left out")
 
 
@@ -152,6 +179,13 @@ class BacklogConfig(Strict):
     )
 
 
+class CapConfig(Strict):
+    """How often one person may be told marketing."""
+
+    messages: int = Field(ge=1, le=1000)
+    per: Annotated[Seconds, Field(ge=60.0)]
+
+
 Mode = Literal["live", "allow_list", "shadow"]
 
 
@@ -166,6 +200,7 @@ class LaneConfig(Strict):
     memory: Annotated[Seconds, Field(ge=3600)] = Field(
         default=8 * 86_400.0, description="how far back the lane remembers; longer than every ttl"
     )
+    caps: list[CapConfig] = Field(default=[], max_length=8, description="for what routes with `marketing: true` tell")
     start_at: Literal["latest", "earliest"] = Field(default="latest", description="where a new lane begins to read")
     lost_offsets: Literal["refuse", "latest", "earliest"] = Field(
         default="refuse", description="what to do when the group's offsets are gone although the lane has worked"
@@ -185,6 +220,12 @@ class LaneConfig(Strict):
     event_limit: Annotated[Bytes, Field(ge=1024, le=16 * 1024 * 1024)] = Field(
         default=256 * 1024, description="a larger event is a dead letter"
     )
+
+
+class PrivacyConfig(Strict):
+    """Who must not be told: `vestnik suppress` puts them on a list of keyed hashes, which every lane then obeys."""
+
+    hash_key: SecretRef = Field(description="at least 16 characters; with another key the list is worth nothing")
 
 
 class AdminConfig(Strict):
@@ -217,6 +258,7 @@ class Config(Strict):
     shops: dict[Word, ShopConfig] = Field(min_length=1, description="by the shop's name in the events")
     lanes: dict[str, LaneConfig] = Field(min_length=1, description="by the lane's id, which never changes")
     routes: str | list[str] = Field(default="routes", description="folders or files with routes")
+    privacy: PrivacyConfig | None = Field(default=None, description="with it lanes obey the list of suppressions")
     admin: AdminConfig = AdminConfig()
     logs: LogsConfig = LogsConfig()
 

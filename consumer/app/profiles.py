@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from consumer.app.config import Config
-from consumer.core.profile import LaneProfile, Mode, ShopProfile
+from consumer.app.config import Config, QuietConfig
+from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
 
 
 def lane_profile(config: Config, name: str) -> LaneProfile:
@@ -25,7 +25,18 @@ def lane_profile(config: Config, name: str) -> LaneProfile:
 def shop_profiles(config: Config, lane: str | None = None) -> Mapping[str, ShopProfile]:
     """The shops that a lane serves; all of them without one."""
     return {
-        name: ShopProfile(name, shop.slug, shop.locale, shop.timezone, shop.currency)
+        name: ShopProfile(name, shop.slug, shop.locale, shop.timezone, shop.currency, _quiet(shop.quiet_hours))
         for name, shop in config.shops.items()
         if lane is None or shop.lanes is None or lane in shop.lanes
     }
+
+
+def _quiet(config: QuietConfig | None) -> QuietProfile | None:
+    if config is None:
+        return None
+    return QuietProfile(_minutes(config.from_), _minutes(config.to), drop=config.policy == "drop")
+
+
+def _minutes(clock: str) -> int:
+    hours, minutes = clock.split(":")
+    return int(hours) * 60 + int(minutes)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from babel import Locale
 from jinja2.runtime import Context
 
 from consumer.core.filters import RENDER_ERRORS, find_locale
-from consumer.core.model import Message, Terms
+from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
 from consumer.core.templates import compile_expression, context_of
@@ -59,6 +60,7 @@ class CompiledRoute:
     to_customer: bool
     ladders: Mapping[str, tuple[CompiledWording, ...]]
     _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
+    _quiets: dict[tuple[str, str], Quiet] = field(default_factory=dict)
 
     @classmethod
     def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":
@@ -73,6 +75,19 @@ class CompiledRoute:
             "customer" in path[:2],
             dict(_ladders(route, shops)),
         )
+
+    def quiet_in(self, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:
+        """The quiet hours of those whom the route tells in that zone; one object for all of them."""
+        hours, policy = shop.quiet, self.route.quiet or ("off" if self.route.transactional else None)
+        if hours is None or policy == "off":
+            return None
+        name = str(zone) if zone is not None else shop.timezone
+        key = (shop.id, name)
+        known = self._quiets.get(key)
+        if known is None:
+            drop = hours.drop if policy is None else policy == "drop"
+            known = self._quiets[key] = Quiet(hours.start, hours.end, name, drop)
+        return known
 
     def wants(self, names: Names) -> bool | Failed:
         """The condition holds; what is absent in it is false."""
@@ -125,7 +140,13 @@ class CompiledRoute:
         if known is None:
             route = self.route
             known = Terms(
-                route.id, route.priority, route.deliver_within_seconds, route.unsure, unique, route.ladder == "on"
+                route.id,
+                route.priority,
+                route.deliver_within_seconds,
+                route.unsure,
+                unique,
+                ladder=route.ladder == "on",
+                marketing=route.marketing,
             )
             self._terms[unique] = known
         return known

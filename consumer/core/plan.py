@@ -30,7 +30,7 @@ from consumer.core.profile import LaneFacts as LaneFacts
 from consumer.core.profile import LaneProfile as LaneProfile
 from consumer.core.profile import Mode, ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
-from consumer.core.text import canonical_phone
+from consumer.core.text import written_recipient
 from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
@@ -92,7 +92,7 @@ class Planner:
         self._routes: dict[str, list[CompiledRoute]] = {}
         self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
         self._schemes = {key: link_schemes(shop) for key, shop in profile.shops.items()}
-        self._allowed = frozenset(_listed_recipient(entry) for entry in profile.allow_list)
+        self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
         for loaded in routes.of_lane(profile.lane):
             self._add(loaded, shops)
@@ -158,8 +158,9 @@ class Planner:
         if isinstance(thread, Failed):
             made.rejections.append(_rejection(route, reading, DeadReason.RENDER, f"thread: {thread.detail}"))
             return
+        agreed = not route.route.wants_consent or _consents(reading.event)
         for command in self._commands(route, reading, recipients, (ladder, thread)):
-            self._sort(command, made)
+            self._sort(command, made, agreed=agreed)
 
     def _ladder(self, route: CompiledRoute, reading: _Reading) -> Ladder | Unrendered:
         schemes = self._schemes[reading.shop.id]
@@ -175,6 +176,8 @@ class Planner:
         record, event = reading.record, reading.event
         arrived = min(event.occurred_at.timestamp(), record.timestamp)
         deadline = min(arrived + route.route.ttl, record.timestamp + self._profile.memory_seconds)
+        names = reading.names if route.to_customer else reading.staff_names
+        quiet = route.quiet_in(reading.shop, names["timezone"])
         for recipient in recipients:
             yield Command(
                 id=digest(12, *reading.identity, route.route.id, recipient),
@@ -187,6 +190,7 @@ class Planner:
                 arrived=arrived,
                 deadline=deadline,
                 source=record.position.topic,
+                quiet=quiet,
             )
 
     def _thread(self, thread: str | None, recipient: str) -> int | None:
@@ -194,12 +198,14 @@ class Planner:
             return None
         return int.from_bytes(digest(8, self._profile.lane, thread, recipient), "big")
 
-    def _sort(self, command: Command, made: _Yield) -> None:
+    def _sort(self, command: Command, made: _Yield, *, agreed: bool) -> None:
         match self._profile.mode:
             case Mode.SHADOW:
                 made.ended.append(Ended(command, Outcome.SUPPRESSED, "shadow"))
             case Mode.ALLOW_LIST if command.recipient not in self._allowed:
                 made.ended.append(Ended(command, Outcome.SUPPRESSED, "not_listed"))
+            case _ if not agreed:
+                made.ended.append(Ended(command, Outcome.SUPPRESSED, "no_consent"))
             case _:
                 made.commands.append(command)
 
@@ -240,8 +246,10 @@ def link_schemes(shop: ShopProfile) -> frozenset[str]:
     return frozenset({"https", shop.slug.lower()} - {""})
 
 
-def _listed_recipient(entry: str) -> str:
-    return (canonical_phone(entry) or entry) if entry.startswith("+") else entry
+def _consents(event: Event) -> bool:
+    """Only a clear yes to marketing is one."""
+    customer = event.customer
+    return bool(customer and customer.consents and customer.consents.marketing)
 
 
 def _in_force(route: CompiledRoute, timestamp: float) -> bool:

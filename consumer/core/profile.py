@@ -24,6 +24,16 @@ class Identity(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class QuietProfile:
+    """A shop's quiet hours, in minutes of the day in each recipient's time zone. `drop`: what falls into them ends,
+    where a route does not say otherwise."""
+
+    start: int
+    end: int
+    drop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ShopProfile:
     """One shop. `slug` is the scheme of links into its app; `locale`, `timezone` and `currency` stand in for what an
     event does not say."""
@@ -33,6 +43,7 @@ class ShopProfile:
     locale: str = "ru"
     timezone: str = "Europe/Moscow"
     currency: str = "RUB"
+    quiet: QuietProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)

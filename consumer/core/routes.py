@@ -82,6 +82,13 @@ class Route(Strict):
     deliver_within: Seconds | None = Field(default=None, description="how soon it should be there; 30m, or the ttl")
     on_unsure: OnUnsure | None = Field(default=None, description="repeat (orders) or stop (bonuses)")
     ladder: Literal["on", "off"] = "on"
+    marketing: bool = Field(default=False, description="counts for frequency caps, and wants the consent to marketing")
+    consent: Literal["marketing", "none"] | None = Field(
+        default=None, description="what the customer must have agreed to beside `when`; marketing for marketing routes"
+    )
+    quiet: Literal["hold", "drop", "off"] | None = Field(
+        default=None, description="in quiet hours wait, end, or go out; off for order.* events, else as the shop says"
+    )
     from_: Moment | None = Field(default=None, alias="from", description="first record timestamp that it is for")
     until: Moment | None = Field(default=None, description="first record timestamp that it is not for any more")
     wordings: _Ladder | Annotated[dict[str, _Ladder], Field(min_length=1)]
@@ -102,6 +109,16 @@ class Route(Strict):
         if self.on_unsure is not None:
             return self.on_unsure
         return OnUnsure.STOP if any(name.startswith("bonus.") for name in self.types) else OnUnsure.REPEAT
+
+    @property
+    def transactional(self) -> bool:
+        """About an order, which people wait for at night too."""
+        return all(name.startswith("order.") for name in self.types)
+
+    @property
+    def wants_consent(self) -> bool:
+        """Whether the customer must have agreed to marketing."""
+        return self.consent == "marketing" if self.consent is not None else self.marketing
 
     @property
     def ladders(self) -> dict[str, list[WordingText]]:

@@ -164,3 +164,8 @@ def _international(digits: str) -> str | None:
         return None
     # No country has a code that begins with 89: it is a Russian number after a wrong plus sign.
     return "7" + digits[1:] if len(digits) == 11 and digits.startswith("89") else digits
+
+
+def written_recipient(entry: str) -> str:
+    """A recipient as people write one: what begins with `+` is a phone, however it is written; any other stands."""
+    return (canonical_phone(entry) or entry) if entry.startswith("+") else entry
