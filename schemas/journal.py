@@ -87,6 +87,20 @@ class Landing(_Written):
     tried: bool = Field(default=False, description="the answer used up one of the tries of its commands")
 
 
+class Repeat(_Written):
+    """An attempt without an answer, at a provider that knows its requests by keys: the very same request goes out again.
+
+    `sent`: written before it does, by whoever owns the lane then. Else: written after its answer was lost once more,
+    which tells that the process lives.
+    """
+
+    kind: Literal["repeat"] = "repeat"
+    attempt: str
+    epoch: int
+    sent: bool
+    reason: str = ""
+
+
 class Outcomes(_Written):
     """Ends that needed no request: expired, superseded, suppressed, or unknown after a takeover."""
 
@@ -140,6 +154,6 @@ class Parked(_Written):
     quiet: list[int | None]
 
 
-AnyRecord = Claim | Attempt | Landing | Outcomes | Parked
+AnyRecord = Claim | Attempt | Landing | Repeat | Outcomes | Parked
 JournalRecord = Annotated[AnyRecord, Field(discriminator="kind")]
 JOURNAL_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(JournalRecord)

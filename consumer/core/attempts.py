@@ -62,7 +62,8 @@ class AttemptCommand(NamedTuple):
 @dataclass(frozen=True)
 class OpenAttempt:
     """A valid attempt without a landing: where it stands in the journal, and what it carried. `marketing`: those of its
-    routes that count for frequency caps."""
+    routes that count for frequency caps. `on_wire`: nobody has said since that the process lives; `deaths`: how many
+    owners have died in it before, where it was repeated."""
 
     id: str
     epoch: int
@@ -71,11 +72,18 @@ class OpenAttempt:
     on_unsure: OnUnsure
     parcels: tuple[OpenParcel, ...]
     marketing: frozenset[str] = frozenset()
+    on_wire: bool = True
+    deaths: int = 0
 
     @cached_property
     def commands(self) -> tuple[AttemptCommand, ...]:
         """All commands in the attempt's order: parcel by parcel."""
         return tuple(row for parcel in self.parcels for row in parcel.commands.rows())
+
+    @cached_property
+    def recipients(self) -> frozenset[str]:
+        """Everybody whom the request tells."""
+        return frozenset(recipient for parcel in self.parcels for recipient in parcel.commands.recipients)
 
     @cached_property
     def ids(self) -> frozenset[bytes]:

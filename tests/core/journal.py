@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consumer.core.ports import Entry, Unreadable
-from schemas.journal import Attempt, AttemptParcel, Claim, Columns, Landing, Outcomes, SentMessage
+from schemas.journal import AnyRecord, Attempt, AttemptParcel, Columns, Outcomes, SentMessage
 
 
 def command_id(number: int) -> bytes:
@@ -24,7 +24,7 @@ class Log:
     offset: int = 0
     timestamp: float = 1000.0
 
-    def entry(self, record: Claim | Attempt | Landing | Outcomes | Unreadable) -> Entry:
+    def entry(self, record: AnyRecord | Unreadable) -> Entry:
         self.offset += 1
         self.timestamp += 1.0
         return Entry(self.offset - 1, self.timestamp, record)

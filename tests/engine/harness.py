@@ -35,7 +35,7 @@ from consumer.core.model import (
 from consumer.engine.lane import Lane
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
-from schemas.journal import JOURNAL_RECORD, Attempt, Claim, Landing, Outcomes
+from schemas.journal import JOURNAL_RECORD, AnyRecord, Attempt, Claim, Landing, Outcomes, Parked, Repeat
 
 EPOCH = 1_700_000_000.0
 SOURCE, JOURNAL, LETTERS, GROUP = "shop.orders", "vestnik.journal.push", "vestnik.dead-letters", "vestnik.push"
@@ -247,7 +247,7 @@ class World:
         value = json.dumps(event, ensure_ascii=False).encode()
         return self.broker.publish(SOURCE, value, key=str(event.get("to", "")).encode())
 
-    def journal(self) -> list[Claim | Attempt | Landing | Outcomes]:
+    def journal(self) -> list[AnyRecord]:
         return [JOURNAL_RECORD.validate_json(record.value or b"") for record in self.broker.records(JOURNAL)]
 
     def landings(self, verdict: str) -> list[Landing]:
@@ -270,7 +270,7 @@ class World:
                 case Outcomes():
                     for i in record.ids:
                         first.setdefault(i, record.outcome)
-                case Claim():
+                case Claim() | Repeat() | Parked():
                     pass
         return Counter(first.values())
 
