@@ -37,7 +37,6 @@ _PRESETS = f"A day: {', '.join(PRESETS)}. The options below change it."
 _POLICIES = f"Once or several times: {', '.join(POLICIES)}."
 
 Policies = Annotated[list[str] | None, typer.Option("--policy", "-p", help=_POLICIES)]
-Preset = Annotated[str, typer.Option(help=_PRESETS)]
 Seed = Annotated[int, typer.Option(help="One seed is one day.")]
 Requests = Annotated[int | None, typer.Option(min=1, help="How many requests the quota allows …")]
 Per = Annotated[str | None, typer.Option(help="… in what time, e.g. 60s.")]
@@ -175,10 +174,13 @@ def _results(runs: Sequence[Run], processes: int, output: Format) -> list[Result
 
 def _tell(results: Sequence[Result], told: Mapping[str, Any], output: Format) -> None:
     if output is Format.JSON:
+        told = {**told, "read": dict(results[0].read)}
         typer.echo(json.dumps(as_document(results, told), ensure_ascii=False, indent=2))
         return
     published = results[0].figures.whole.published
     title = f"{published:,} messages, {told['requests']} requests in {told['per_seconds']:g} s, seed {told['seed']}"
+    if results[0].read:
+        title += "\n" + ", ".join(f"{count:,} {what}" for what, count in results[0].read.items())
     # A table that is cut at the edge of a narrow terminal, or of none, would hide what was asked for.
     width = max(Console().width, _TABLE_WIDTH)
     Console(highlight=False, width=width).print(as_table(results, title))

@@ -65,7 +65,8 @@ class RecordedTraffic:
             case Rejected():
                 self.seen["rejected"] += 1
             case Planned():
-                self.seen["rejected"] += bool(plan.rejections)
+                if plan.rejections:
+                    self.seen["rejected"] += 1
                 self.seen["commands"] += len(plan.commands)
                 yield from (Arrival(at, command) for command in plan.commands)
 

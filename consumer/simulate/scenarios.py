@@ -11,6 +11,7 @@ from consumer.core.model import Quota
 from consumer.core.policies import POLICIES
 from consumer.simulate.day import IMSHOP_QUOTA, Closed, LaneModel, run_day
 from consumer.simulate.figures import Figures
+from consumer.simulate.recorded import RecordedTraffic
 from consumer.simulate.traffic import DAY_MESSAGES, Arrival, Traffic
 
 _LARGE_MESSAGES = 1_350_000
@@ -73,11 +74,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a run, and how many seconds of one core it took."""
+    """What came of a run, and how many seconds of one core it took. `read`: what became of the records of a file."""
 
     run: Run
     figures: Figures
     cpu_seconds: float
+    read: Mapping[str, int] = field(default_factory=dict)
 
 
 def perform(run: Run) -> Result:
@@ -86,7 +88,8 @@ def perform(run: Run) -> Result:
     scenario = run.scenario
     lane = LaneModel(POLICIES[run.policy](), scenario.quota, closed=scenario.closed, seed=scenario.seed)
     figures = run_day(scenario.traffic.arrivals(), lane)
-    return Result(run, figures, process_time() - begun)
+    read = dict(scenario.traffic.seen) if isinstance(scenario.traffic, RecordedTraffic) else {}
+    return Result(run, figures, process_time() - begun, read)
 
 
 def perform_all(runs: Iterable[Run], processes: int = 1) -> Iterator[Result]:

@@ -29,6 +29,7 @@ def test_json_has_the_figures_of_each_policy() -> None:
         "seed": 3,
         "requests": 10,
         "per_seconds": 60.0,
+        "read": {},
     }
     assert list(told["policies"]) == ["turn", "ladder"]
     for figures in told["policies"].values():
@@ -75,9 +76,12 @@ def test_a_recorded_topic_is_simulated_with_the_shops_routes(tmp_path: Path) -> 
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["simulated"]["events"] == str(events)
+    assert told["simulated"]["read"] == {"records": 30, "commands": 30}
     assert told["policies"]["turn"]["delivered"] == 30
     assert told["policies"]["turn"]["in_time"] == {"urgent": None, "normal": 1.0, "low": None}
-    assert "–" in call(*words, "--lane", "app-push").stdout
+    table = call(*words, "--lane", "app-push").stdout
+    assert "30 records, 30 commands" in table
+    assert "–" in table
 
 
 @pytest.mark.parametrize(
