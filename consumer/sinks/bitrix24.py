@@ -155,7 +155,9 @@ def judge(config: Bitrix24Config, batch: Batch, reply: Reply) -> Verdicts:
     if isinstance(answer, list):
         told = Counter(places)
         return tuple(_of_one(answer[x], told[x]) if isinstance(x, int) else x for x in places)
-    if all(isinstance(place, int) for place in places) and not _is_refused_text(answer):
+    # Who refuses several texts at once has said nothing of any one of them.
+    of_text = len(lines) == 1 and _is_refused_text(answer)
+    if all(isinstance(place, int) for place in places) and not of_text:
         return (answer,)
     told_all = sum(isinstance(place, int) for place in places)
     return tuple(_of_one(answer, told_all) if isinstance(place, int) else place for place in places)
@@ -333,4 +335,10 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    example={
+        "portal": "https://example.bitrix24.ru",
+        "token_file": "tokens/bitrix24.json",
+        "client_id": "local.65f0c0ffee",
+        "client_secret": {"file": "/run/secrets/bitrix24"},
+    },
 )

@@ -2,7 +2,6 @@
 a limit lasts."""
 
 import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,13 +13,15 @@ from consumer.sinks.answer import read_object
 from consumer.sinks.base import Access
 from consumer.sinks.bitrix24_lines import METHOD
 from consumer.sinks.http import Reply
-from consumer.sinks.oauth import TokenGuard
+from consumer.sinks.oauth import TokenGuard, loop_seconds
 
 QUERY_LIMIT_CAP_SECONDS = 60.0
 OPERATION_LIMIT_CAP_SECONDS = 600.0
 BATCH_NOT_ALLOWED = Deferred("batch_not_allowed", 0.0)
 # Beyond this part of the operating time a lane waits by itself, instead of finding the door shut for ten minutes.
 BUDGET_SHARE = 0.9
+# How long an answer is waited for that tells how much operating time has been freed.
+PROBE_SECONDS = 5.0
 _JITTER = 0.2
 
 
@@ -28,7 +29,7 @@ _JITTER = 0.2
 class Clock:
     """Seconds that never jump, and dice that give 0 to 1."""
 
-    steady: Callable[[], float] = time.monotonic
+    steady: Callable[[], float] = loop_seconds
     dice: Callable[[], float] = random.random
 
 
@@ -63,15 +64,22 @@ class Budget:
             seconds = min(max(0.0, reset - finish), OPERATION_LIMIT_CAP_SECONDS)
             self._used[method] = (used, self._steady() + seconds)
 
-    def used_seconds(self) -> float:
-        """The largest sum that still holds."""
-        now = self._steady()
-        return max((used for used, until in self._used.values() if until > now), default=0.0)
-
     def left_seconds(self) -> float:
-        """How long until the portal frees a part of the largest sum; 0 when nothing is known."""
+        """How long until the portal frees a part of the operating time; 0 or less when it has, or nothing is known."""
         now = self._steady()
         return max((until - now for _, until in self._used.values()), default=0.0)
+
+    def over_seconds(self, most_seconds: float) -> float:
+        """How long to wait, because a method has used so much; 0 when a request may go. After the wait one request
+        finds out how much has been freed, and the next ones wait for its answer."""
+        now = self._steady()
+        over = {method: until for method, (used, until) in self._used.items() if used >= most_seconds}
+        if not over:
+            return 0.0
+        left_seconds = max(over.values()) + 1.0 - now
+        if left_seconds <= 0:
+            self._used.update({method: (self._used[method][0], now + PROBE_SECONDS) for method in over})
+        return max(0.0, left_seconds)
 
 
 class Bitrix24Account:
@@ -103,9 +111,8 @@ class Bitrix24Account:
 
     def _over_budget(self) -> Deferred | None:
         limit_seconds = self._portal.operating_limit_seconds
-        if limit_seconds is None or self._budget.used_seconds() < limit_seconds * BUDGET_SHARE:
-            return None
-        return Deferred("operating_budget", self._budget.left_seconds() + 1.0, limit=True, left=False)
+        wait_seconds = 0.0 if limit_seconds is None else self._budget.over_seconds(limit_seconds * BUDGET_SHARE)
+        return Deferred("operating_budget", wait_seconds, limit=True, left=False) if wait_seconds else None
 
     def learn(self, used: Access, reply: Reply, verdicts: Verdicts) -> Verdicts:
         answer = read_object(reply.body) or {}

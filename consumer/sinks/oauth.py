@@ -35,11 +35,16 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _AUTHORISE = "the refresh token is used up; authorise the application again"
 
 
+def loop_seconds() -> float:
+    """Seconds of the running loop, which never jump: what waits and what expires go by one clock."""
+    return asyncio.get_running_loop().time()
+
+
 @dataclass(frozen=True, slots=True)
 class Clocks:
     """Seconds that never jump, and seconds since 1970."""
 
-    steady: Callable[[], float] = time.monotonic
+    steady: Callable[[], float] = loop_seconds
     wall: Callable[[], float] = time.time
 
 
