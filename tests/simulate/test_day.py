@@ -49,8 +49,10 @@ def test_until_the_end_the_rest_waits() -> None:
 
 
 def test_the_same_seed_gives_the_same_figures() -> None:
-    assert run_day(morning(), lane()) == run_day(morning(), lane())
-    assert run_day(morning(), replace(lane(), seed=4)) != run_day(morning(), lane())
+    hour = [arrival for arrival in morning() if arrival.at < 9.0 * HOUR]
+    figures = run_day(hour, lane())
+    assert run_day(hour, lane()) == figures
+    assert run_day(hour, replace(lane(), seed=4)) != figures
 
 
 def test_turn_and_price_tells_all_in_time_where_fifo_loses_most() -> None:
@@ -58,7 +60,7 @@ def test_turn_and_price_tells_all_in_time_where_fifo_loses_most() -> None:
     assert [turn.classes[priority].in_time_ratio for priority in Priority] == pytest.approx([1.0] * 3, abs=0.005)
     assert turn.whole.expired == 0
     assert turn.whole.coarser_ratio < 0.1
-    assert turn.recipients_per_request > 10
+    assert turn.recipients_per_request > 5
     assert fifo.whole.expired_ratio > 0.5
     assert fifo.recipients_per_request == 1.0
     assert fifo.whole.coarser == 0
