@@ -1,11 +1,14 @@
 """A whole day is kept in bounds, and the acceptance run finds what is not."""
 
 from collections import Counter
+from dataclasses import replace
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from consumer.core.model import Outcome, Priority
-from consumer.simulate.acceptance import BOUNDS, Bound, disorder
+from consumer.simulate.acceptance import BOUNDS, Bound, disorder, told
 from consumer.simulate.figures import Figures, Tally
 from consumer.simulate.report import duration
 from consumer.simulate.scenarios import PRESETS, Result, Run, Scenario, perform, preset
@@ -57,6 +60,17 @@ def test_the_known_order_of_merit_is_in_order() -> None:
 )
 def test_another_order_of_merit_is_told(changed: Result, said: str) -> None:
     assert list(disorder(row_of_merit() | {changed.run.policy: changed})) == [said]
+
+
+def test_the_acceptance_run_prints_both_tables_and_what_was_missed() -> None:
+    console = Console(file=StringIO(), record=True, width=150)
+    kept = replace(made_up("turn"), run=Run("turn", Scenario(), "day, seed 1"))
+    assert told([kept], list(row_of_merit().values()), console) == []
+    slow = replace(kept, cpu_seconds=90.0)
+    assert told([slow], [], console) == ["day, seed 1: took 90 s of one core, more than 60"]
+    printed = console.export_text()
+    assert "all bounds kept" in printed
+    assert "missed: day, seed 1: took 90 s" in printed
 
 
 def test_a_preset_is_a_scenario_of_its_seed() -> None:
