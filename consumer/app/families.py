@@ -19,7 +19,7 @@ from schemas.dead_letter import DeadReason
 from schemas.events import EVENT_TYPES
 
 STATES = ("standby", "recovering", "working", "draining", "stopped")
-HOLDS = ("quota", "breaker", "in_flight", "blocked", "no_data", "none")
+HOLDS = ("quota", "ceiling", "breaker", "in_flight", "blocked", "no_data", "none")
 VERDICTS = ("delivered", "deferred", "unsure", "refused", "blocked", "mixed")
 RESULTS = ("planned", "ignored", "rejected")
 IGNORED = ("unknown_type", "no_route", "unaddressable", "tombstone", "other_shop")
@@ -174,6 +174,13 @@ class Families:
         self.blocked_total = board.counter(
             "lane_blocks_total", "How often the lane was blocked.", lane, Label("reason")
         )
+        self.breaker = board.gauge("breaker_open", "1 while the provider fails and only probes go out.", lane)
+        self.breaker_opened = board.counter(
+            "breaker_openings_total",
+            "How often the provider failed so that only probes went out.",
+            lane,
+            Label("reason"),
+        )
         self.holds = board.gauge(
             "lane_held_by", "1 for what keeps the lane from being faster.", lane, Label("cause", HOLDS)
         )
@@ -229,7 +236,7 @@ class Families:
         levels = [str(level) for level in range(names.levels)]
         alone: list[Family[Any]] = [
             *(self.planned, self.restored, self.released, self.age, self.gate_wait, self.epoch, self.owner),
-            *(self.crashes, self.commit_duration, self.rebalances, self.partitions, self.read_back),
+            *(self.breaker, self.crashes, self.commit_duration, self.rebalances, self.partitions, self.read_back),
             *(self.read_back_records, self.doubts, *self.gauges.values()),
         ]
         return [

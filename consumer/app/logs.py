@@ -156,6 +156,10 @@ def _requested(fact: facts.RequestSent) -> Line:
     return Line(level, "request_sent", fields, ("verdict", "reason"))
 
 
+def _breaker(fact: facts.BreakerMoved) -> Line:
+    return Line(_WARNING, "breaker_opened", ("reason",), ("reason",)) if fact.open else Line(_INFO, "breaker_closed")
+
+
 def _committing(fact: facts.TokenRefreshed) -> Line:
     level = _INFO if fact.result == "refreshed" else _WARNING
     return Line(level, "token_refreshed", ("provider", "result"), ("provider", "result"))
@@ -172,6 +176,7 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.RequestWithdrawn: Line(_INFO, "request_withdrawn", ("attempt", "reason"), ("reason",)),
     facts.GateOpened: Line(_DEBUG, "gate_opened", ("waited_seconds", "cause")),
     facts.GateMoved: Line(_INFO, "gate_moved", ("gap_seconds",), ("gap_seconds",)),
+    facts.BreakerMoved: _breaker,
     facts.LaneMoved: Line(_INFO, "lane_moved", ("state", "epoch")),
     facts.LaneBlocked: Line(_WARNING, "lane_blocked", ("reason", "detail"), ("reason",)),
     facts.LaneUnblocked: Line(_INFO, "lane_unblocked", ("reason", "seconds"), ("reason",)),

@@ -95,6 +95,12 @@ def _lane_blocked(m: Families, fact: facts.LaneBlocked) -> None:
     m.blocked_total.at(fact.lane, fact.reason).inc()
 
 
+def _breaker_moved(m: Families, fact: facts.BreakerMoved) -> None:
+    m.breaker.at(fact.lane).set(fact.open)
+    if fact.open:
+        m.breaker_opened.at(fact.lane, fact.reason).inc()
+
+
 def _claim_made(m: Families, fact: facts.ClaimMade) -> None:
     m.claims.at(fact.lane, "us" if fact.ours else "another").inc()
     m.epoch.at(fact.lane).set(fact.epoch)
@@ -154,6 +160,7 @@ TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
     facts.RequestWithdrawn: _up(lambda m: m.withdrawn, "reason"),
     facts.GateOpened: _gate_opened,
     facts.GateMoved: lambda m, fact: m.gauges["gap_seconds"].at(fact.lane).set(fact.gap_seconds),
+    facts.BreakerMoved: _breaker_moved,
     facts.LaneMoved: _lane_moved,
     facts.LaneBlocked: _lane_blocked,
     facts.LaneUnblocked: lambda m, fact: m.blocked.at(fact.lane, fact.reason).set(0),

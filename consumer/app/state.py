@@ -53,6 +53,7 @@ class LaneStanding:
     epoch: int = 0
     blocked: dict[str, Trouble] = field(default_factory=dict)
     streams: dict[str, tuple[str, Trouble]] = field(default_factory=dict)
+    breaker: Trouble | None = None
     partitions: tuple[TopicPartition, ...] = ()
     gauges: facts.LaneGauges | None = None
     gauges_at: float | None = None
@@ -173,6 +174,11 @@ def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
             {"stream": stream, "reason": reason, "detail": trouble.detail, "seconds": round(now - trouble.since, 1)}
             for stream, (reason, trouble) in lane.streams.items()
         ],
+        "breaker": lane.breaker
+        and {
+            "reason": lane.breaker.detail,
+            "seconds": round(now - lane.breaker.since, 1),
+        },
         "assigned": [f"{each.topic}/{each.partition}" for each in lane.partitions],
         **_gauges(lane.gauges),
         "told_last_minute": lane.told_within(now),
@@ -230,6 +236,10 @@ def _healed(lane: LaneStanding, fact: facts.StreamHealed, now: float) -> None:
     lane.streams.pop(fact.stream, None)
 
 
+def _breaker_moved(lane: LaneStanding, fact: facts.BreakerMoved, now: float) -> None:
+    lane.breaker = Trouble(fact.reason, now) if fact.open else None
+
+
 def _claimed(lane: LaneStanding, fact: facts.ClaimMade, now: float) -> None:
     lane.epoch = fact.epoch
 
@@ -275,6 +285,7 @@ TABLE: dict[type[facts.Fact], Callable[[LaneStanding, Any, float], None]] = {
     facts.LaneUnblocked: _unblocked,
     facts.StreamTroubled: _troubled,
     facts.StreamHealed: _healed,
+    facts.BreakerMoved: _breaker_moved,
     facts.ClaimMade: _claimed,
     facts.LaneGauges: _gauged,
     facts.PartitionsAssigned: _assigned,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from zlib import crc32
 
 from consumer.core.model import Cap
 from consumer.core.slices import Slices
@@ -26,9 +27,9 @@ class Told:
         """Whether there is a cap at all."""
         return bool(self._caps)
 
-    def note(self, recipient: str, command: bytes, at: float) -> None:
-        """This command was delivered; the same one noted twice at one moment counts once."""
-        salt = int.from_bytes(command[-4:]) & _SALT
+    def note(self, recipient: str, push: str, at: float) -> None:
+        """Somebody was told; what one push told them counts once, by its name, for however many commands."""
+        salt = crc32(push.encode()) & _SALT
         self._times.put(self._hash(recipient), int(at * 1000) << _SALT_BITS | salt, at)
 
     def full(self, recipient: str, now: float, under_way: int = 0) -> bool:

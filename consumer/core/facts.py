@@ -46,8 +46,16 @@ class CommandEnded(LaneFact):
 
 @dataclass(frozen=True, slots=True)
 class CommandsRestored(LaneFact):
-    """Commands that a new owner took up from the journal."""
+    """Parked commands that a new owner took up from the journal; they count as planned there."""
 
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsParked(LaneFact):
+    """Commands that wait for a time of their own are durable in the journal, and their records settled."""
+
+    reason: str
     count: int
 
 
@@ -106,6 +114,14 @@ class GateMoved(LaneFact):
     """The gap between requests was widened by a limit answer or narrowed by a quiet time."""
 
     gap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerMoved(LaneFact):
+    """The breaker opened, and why: from now on only probes go out; or it closed."""
+
+    open: bool
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +256,8 @@ class LaneCrashed(LaneFact):
 
 @dataclass(frozen=True, slots=True)
 class LaneGauges(LaneFact):
-    """How the lane stands, said about once a second. `holds` is why it is not faster: quota, breaker, in_flight,
-    blocked, no_data or none. `drift` is the conservation sum, which must be zero."""
+    """How the lane stands, said about once a second. `holds` is why it is not faster: quota, ceiling, breaker,
+    in_flight, blocked, no_data or none. `drift` is the conservation sum, which must be zero."""
 
     state: str
     waiting: int
@@ -259,6 +275,7 @@ class LaneGauges(LaneFact):
     drift: int
     lag_records: int
     lag_seconds: float
+    parked: int = 0
 
 
 Fact = LaneFact

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
+from consumer.core.bisection import Refusal, refused_whole
+from consumer.core.case import units
 from consumer.core.memory import Memory, OpenAttempt
 from consumer.core.model import (
     Batch,
@@ -31,13 +33,13 @@ DOUBTS_PER_COMMAND = 1
 
 class Landed(NamedTuple):
     """What came of one attempt. `outcomes` in the batch's order, None for those that wait again; `letters` are the
-    commands that a person must look at, written before the record; `halves` are what goes out again in halves, because
-    the provider refused several commands at once."""
+    commands that a person must look at, written before the record; `refused` are those that the provider refused at
+    once, and that go out again in smaller parts."""
 
     record: Landing
     outcomes: tuple[Outcome | None, ...]
     letters: tuple[tuple[Command, Refused], ...] = ()
-    halves: tuple[Parcel, ...] = ()
+    refused: Refusal | None = None
 
 
 def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[Attempt]:
@@ -98,19 +100,21 @@ def withdrawn(batch: Batch, reason: str) -> Landed:
     return Landed(record, (None,) * len(batch.commands))
 
 
-def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
+def land(batch: Batch, verdicts: Verdicts, memory: Memory, suspect: bool = False) -> Landed:
     """The landing of a request that was made (or could not be: Deferred with `left` False).
 
     `verdicts` is one for all commands or one for each in the batch's order; anything else is a bug of the sink.
+    `suspect`: a refusal says too little to bury even a single recipient.
     """
     commands = batch.commands
     each = verdicts * len(commands) if len(verdicts) == 1 else verdicts
     if len(each) != len(commands):
         raise ValueError(f"{len(verdicts)} verdicts for {len(commands)} commands")
-    if len(verdicts) == 1 and len(commands) > 1 and isinstance(verdicts[0], Refused) and verdicts[0].letter:
-        return _halved(batch, verdicts[0])
-    halves = _together(batch, each)
-    shared = {command.id for parcel in halves for command in parcel.commands}
+    refusal = refused_whole(verdicts)
+    if refusal is not None and len(verdicts) == 1 and (suspect or len(units(batch.parcels)) > 1):
+        return _halved(batch, refusal)
+    together = _together(batch, each)
+    shared = {command.id for parcel in together.parcels for command in parcel.commands} if together else set()
     ends = [
         _End(None) if command.id in shared else _end(command, verdict, batch.on_unsure, memory)
         for command, verdict in zip(commands, each, strict=True)
@@ -128,10 +132,10 @@ def land(batch: Batch, verdicts: Verdicts, memory: Memory) -> Landed:
         tried=any(isinstance(verdict, Deferred) and verdict.at_most is not None for verdict in each),
     )
     letters = tuple((c, end.letter) for c, end in zip(commands, ends, strict=True) if end.letter is not None)
-    return Landed(record, outcomes, letters, halves)
+    return Landed(record, outcomes, letters, together)
 
 
-def _together(batch: Batch, each: Verdicts) -> tuple[Parcel, ...]:
+def _together(batch: Batch, each: Verdicts) -> Refusal | None:
     """What was refused together with others, parcel by parcel."""
     verdicts = iter(each)
     parcels = []
@@ -140,12 +144,13 @@ def _together(batch: Batch, each: Verdicts) -> tuple[Parcel, ...]:
         refused = tuple(command for command, verdict in told if isinstance(verdict, Refused) and verdict.shared)
         if refused:
             parcels.append(parcel._replace(commands=refused))
-    return tuple(parcels)
+    said = next((verdict for verdict in each if isinstance(verdict, Refused) and verdict.shared), None)
+    return None if said is None else Refusal(tuple(parcels), said)
 
 
 def _halved(batch: Batch, verdict: Refused) -> Landed:
     record = Landing(attempt=batch.id, epoch=batch.epoch, verdict="refused", reason=verdict.reason)
-    return Landed(record, (None,) * len(batch.commands), halves=batch.parcels)
+    return Landed(record, (None,) * len(batch.commands), refused=Refusal(batch.parcels, verdict))
 
 
 class _End(NamedTuple):

@@ -89,6 +89,11 @@ class Lot:
         self._begins[quiet] = begin
         return None
 
+    def is_quiet(self, commands: Iterable[Command], now: float) -> bool:
+        """Whether it is quiet for any of these now."""
+        quiets = {command.quiet for command in commands}
+        return any(self.quiet_until(quiet, now) is not None for quiet in quiets)
+
     def _sleep(self, sleeper: Sleeper) -> None:
         self._books.move(sleeper.command, Place.ASLEEP)
         self._outbox.reserve(sleeper.command)

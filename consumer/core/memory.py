@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_parcels
@@ -13,13 +13,15 @@ from consumer.core.parking import Parking, sleepers_of
 from consumer.core.ports import Entry, Unreadable
 from consumer.core.quota import Past
 from consumer.core.slices import Slices
-from schemas.journal import Attempt, Claim, Landing, OutcomeName, Outcomes, Parked
+from schemas.journal import Attempt, Claim, Landing, OutcomeName, Outcomes, Parked, Repeat
 
 # Enough for the window of every scarce quota; a quota of more requests a period has a short period.
 _PAST_REQUESTS = 512
 # How many landed attempts are known by id, so that an append that was retried late is not taken for a new one.
 _LANDED_ATTEMPTS = 1024
 _ID_HEAD_BYTES = 8
+# After these somebody was told, or may have been.
+_TELLING = ("delivered", "unsure", "mixed")
 # A rank may be negative in theory; what is stored may not.
 _RANK_BIAS = 1 << 63
 _RANK_LIMIT = (1 << 64) - 1
@@ -121,7 +123,8 @@ class Memory:
         """Requests that got no answer, or got it at or after `since`, for the gate: all without a landing, and of the
         others at most the last 512. Withdrawn ones are left out."""
         landed = [past for past in self._past if past.lost or (past.completed or since) >= since]
-        return landed + [Past(attempt.timestamp, None) for attempt in self._open.values()]
+        flying = [attempt for attempt in self._open.values() if attempt.on_wire]
+        return landed + [Past(one.timestamp, None, recipients=len(one.recipients)) for one in flying]
 
     def _apply(self, entry: Entry) -> None:
         record = entry.record
@@ -135,6 +138,8 @@ class Memory:
                 self._take_part(record, entry)
             elif isinstance(record, Landing):
                 self._land(record, entry.timestamp)
+            elif isinstance(record, Repeat):
+                self._repeat(record, entry.timestamp)
             elif isinstance(record, Parked):
                 self._park(record)
             else:
@@ -203,9 +208,11 @@ class Memory:
             self._tell(attempt, ends, at)
 
     def _tell(self, attempt: OpenAttempt, ends: Sequence[OutcomeName | None], at: float) -> None:
-        for command, end in zip(attempt.commands, ends, strict=True):
-            if end == "delivered" and command.route in attempt.marketing:
-                self.told.note(command.recipient, command.id, at)
+        outcomes = iter(ends)
+        for number, parcel in enumerate(attempt.parcels):
+            for command, end in zip(parcel.commands.rows(), outcomes, strict=False):
+                if end == "delivered" and command.route in attempt.marketing:
+                    self.told.note(command.recipient, f"{attempt.id}/{number}", at)
 
     def _park(self, record: Parked) -> None:
         """The last record of a command counts; one of a dead owner says nothing: the next one plans it again."""
@@ -220,8 +227,22 @@ class Memory:
         self._landed[attempt.id] = None
         if len(self._landed) > _LANDED_ATTEMPTS:
             del self._landed[next(iter(self._landed))]
-        if landing.verdict != "withdrawn":
-            self._past.append(Past(attempt.timestamp, at, lost=landing.verdict == "unsure"))
+        if attempt.on_wire and landing.verdict != "withdrawn":
+            told = len(attempt.recipients) if landing.verdict in _TELLING else 0
+            self._past.append(Past(attempt.timestamp, at, landing.verdict == "unsure", told))
+
+    def _repeat(self, repeat: Repeat, at: float) -> None:
+        """The attempt stays open under its id. Whoever repeats what an earlier owner left on the wire has seen a
+        process die in it."""
+        attempt = self._open.get(repeat.attempt)
+        if attempt is None or repeat.epoch < (self.epoch if repeat.sent else attempt.epoch):
+            return
+        if attempt.on_wire:
+            self._past.append(Past(attempt.timestamp, at, lost=True, recipients=len(attempt.recipients)))
+        died = repeat.sent and attempt.on_wire and repeat.epoch > attempt.epoch
+        self._open[attempt.id] = replace(
+            attempt, epoch=repeat.epoch, timestamp=at, on_wire=repeat.sent, deaths=attempt.deaths + died
+        )
 
     def _doubt(self, attempt: OpenAttempt, doubtful: frozenset[bytes], at: float) -> None:
         for parcel in attempt.parcels:

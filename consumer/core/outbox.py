@@ -1,7 +1,7 @@
 """What waits on a lane: open groups of equal messages, their threads, and the late binding of a request."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 
 from consumer.core.group import Group, GroupKey, group_key
@@ -100,15 +100,25 @@ class Outbox:
         choices: list[Choice] = []
         for choice in self._choices(moment):
             if not choices or _fits(choice, choices[0], capacity):
-                parcel = self._parcel(choice, capacity.recipients)
+                parcel = self._parcel(choice, _room_left(capacity, parcels))
                 if parcel:
                     choices.append(choice)
                     parcels.extend(parcel)
             if choices and capacity.goes_alone(choices[0].message):
                 return tuple(parcels)
-            if len(parcels) == capacity.parcels:
+            if len(parcels) == capacity.parcels or not _room_left(capacity, parcels):
                 break
-        return tuple(parcels + self._rest(choices, capacity, len(parcels)))
+        return tuple(parcels + self._rest(choices, capacity, parcels))
+
+    def take_probe(self, now: float, capacity: Capacity, besides: Collection[Message] = ()) -> tuple[Parcel, ...]:
+        """Bind a request that only finds out how the provider is: the smallest group of the most urgent priority, in
+        its finest wording. Empty when nothing is open but the texts `besides`."""
+        self._sweep(now)
+        groups = [group for group in self._groups.values() if group.message not in besides]
+        if not groups:
+            return ()
+        least = min(groups, key=lambda group: (-group.weight, group.size, group.oldest))
+        return tuple(self._parcel(Choice((least,), least.message, 0, least.size), _room_left(capacity, ())))
 
     def expire(self, now: float) -> tuple[Ended, ...]:
         """End what waits at or beyond its deadline."""
@@ -122,6 +132,10 @@ class Outbox:
         while self._deadlines and not self._waits(self._deadlines[0][1]):
             heappop(self._deadlines)
         return self._deadlines[0][0] if self._deadlines else None
+
+    def newer_waits(self, command: Command) -> bool:
+        """Whether a newer one of its thread waits."""
+        return command.thread is not None and self._threads.newer(command.thread, command.rank)
 
     def remove(self, command: Command) -> bool:
         """It ended elsewhere; False when it does not wait here."""
@@ -144,6 +158,18 @@ class Outbox:
     def has_room(self, source: str) -> bool:
         """Whether the next records of this source may be read. See `Room` for the shares."""
         return self._room.has_room(source)
+
+    @property
+    def full(self) -> bool:
+        """Whether all sources together have reached the bound."""
+        return self._room.full
+
+    def reserve(self, command: Command) -> None:
+        """Something that does not wait here takes its part of the bound all the same, until `free`."""
+        self._room.add(command)
+
+    def free(self, command: Command) -> None:
+        self._room.remove(command)
 
     @property
     def waiting(self) -> int:
@@ -254,15 +280,15 @@ class Outbox:
         self._line = list(self._policy.line(self.groups(), moment))
         yield from self._line
 
-    def _rest(self, choices: Sequence[Choice], capacity: Capacity, parcels: int) -> list[Parcel]:
+    def _rest(self, choices: Sequence[Choice], capacity: Capacity, parcels: Sequence[Parcel]) -> list[Parcel]:
         """Parcels that are left go round the same choices again, as long as those have recipients left."""
         rest: list[Parcel] = []
         more = True
         while more:
             more = False
             for choice in choices:
-                if parcels + len(rest) < capacity.parcels:
-                    parcel = self._parcel(choice, capacity.recipients)
+                if len(parcels) + len(rest) < capacity.parcels:
+                    parcel = self._parcel(choice, _room_left(capacity, [*parcels, *rest]))
                     rest.extend(parcel)
                     more = more or bool(parcel)
         return rest
@@ -306,6 +332,14 @@ class Outbox:
         if command.thread is not None:
             self._threads.fly(command.thread, command.rank)
         return command
+
+
+def _room_left(capacity: Capacity, parcels: Sequence[Parcel]) -> int:
+    """How many recipients the next parcel may have."""
+    if capacity.total is None:
+        return capacity.recipients
+    told = sum(len({command.recipient for command in parcel.commands}) for parcel in parcels)
+    return min(capacity.recipients, capacity.total - told)
 
 
 def _fits(choice: Choice, first: Choice, capacity: Capacity) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads
 from consumer.core.model import Command, Message, OnUnsure, Position, Priority, Quiet, Terms
+from consumer.core.room import command_bytes, wordings_bytes
 from schemas.journal import Columns, Parked, ParkedQuiet, ParkedTerms, SentMessage
 
 # A record stays well under the 900 KB that a journal takes.
@@ -30,19 +31,25 @@ class Parking:
     def __init__(self) -> None:
         self._sleepers: dict[bytes, Sleeper] = {}
         self._threads: dict[int, tuple[bytes, ...]] = {}
+        self.bytes = 0
 
     def put(self, sleeper: Sleeper) -> None:
         """Keep a command; the one with its id before is replaced."""
         command = sleeper.command
-        if self._sleepers.get(command.id) is None and command.thread is not None:
+        self.pop(command.id)
+        self.bytes += _weight(command)
+        if command.thread is not None:
             self._threads[command.thread] = (*self._threads.get(command.thread, ()), command.id)
         self._sleepers[command.id] = sleeper
 
     def pop(self, id_: bytes) -> Sleeper | None:
         """Let go of a command; None when it is not here."""
         sleeper = self._sleepers.pop(id_, None)
-        if sleeper is not None and sleeper.command.thread is not None:
-            thread = sleeper.command.thread
+        if sleeper is None:
+            return None
+        self.bytes -= _weight(sleeper.command)
+        thread = sleeper.command.thread
+        if thread is not None:
             rest = tuple(other for other in self._threads[thread] if other != id_)
             if rest:
                 self._threads[thread] = rest
@@ -60,6 +67,7 @@ class Parking:
     def clear(self) -> None:
         self._sleepers.clear()
         self._threads.clear()
+        self.bytes = 0
 
     def __iter__(self) -> Iterator[Sleeper]:
         return iter(self._sleepers.values())
@@ -69,6 +77,11 @@ class Parking:
 
     def __contains__(self, id_: bytes) -> bool:
         return id_ in self._sleepers
+
+
+def _weight(command: Command) -> int:
+    """About what it takes in memory; texts count for each, although those of one record are shared."""
+    return command_bytes(command) + wordings_bytes(command.wordings)
 
 
 # --- to the journal and back ------------------------------------------------------------------------------------------

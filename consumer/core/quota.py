@@ -19,16 +19,45 @@ _TIMESTAMP_GRAIN_SECONDS = 0.001
 
 class Past(NamedTuple):
     """A request of an earlier life as the journal tells it: when it started, and when it was landed, if it was. `lost`:
-    it landed without an answer, so its bytes may arrive later still."""
+    it landed without an answer, so its bytes may arrive later still. `recipients`: how many it may have told."""
 
     started: float
     completed: float | None
     lost: bool = False
+    recipients: int = 0
 
 
 class _Flight(NamedTuple):
     started: float
     started_before: float
+
+
+class Gap:
+    """The least time between two starts. A limit answer widens it, quiet narrows it again."""
+
+    def __init__(self, quota: Quota) -> None:
+        self._quota = quota
+        self._quiet_since = -math.inf
+        self.seconds = quota.gap_seconds
+
+    @property
+    def factor(self) -> float:
+        """How much wider than usual."""
+        return self.seconds / self._quota.gap_seconds
+
+    def widen(self, now: float) -> None:
+        """A limit answer came: the gap grows by a tenth, at most to one request a period."""
+        self.seconds = max(self.seconds, min(self.seconds * _WIDEN, self._quota.per_seconds))
+        self._quiet_since = now
+
+    def narrow(self, now: float) -> None:
+        """Let the gap come back for each whole quiet period since the last limit answer. Call it as often as you like;
+        the rate is a hundredth of the base gap, or a twentieth of the excess if that is more, a quiet period."""
+        base, period = self._quota.gap_seconds, self._quota.per_seconds
+        while self.seconds > base and now - self._quiet_since >= period:
+            step = max(base * _NARROW_OF_BASE, (self.seconds - base) * _NARROW_OF_EXCESS)
+            self.seconds = max(base, self.seconds - step)
+            self._quiet_since += period
 
 
 class Window:
@@ -48,17 +77,16 @@ class Window:
         self._tickets = 0
         self._last_start = -math.inf
         self._hold_until = -math.inf
-        self._gap = quota.gap_seconds
-        self._quiet_since = -math.inf
+        self._gap = Gap(quota)
 
     @property
     def gap_seconds(self) -> float:
         """The least time between two starts just now."""
-        return self._gap
+        return self._gap.seconds
 
     def next_start(self, now: float) -> float:
         """The earliest moment of the next request, not before `now`; `inf` while all places are in flight."""
-        return max(now, self._free_from(), self._last_start + self._gap, self._hold_until)
+        return max(now, self._free_from(), self._last_start + self._gap.seconds, self._hold_until)
 
     def start(self, now: float) -> int:
         """Take a place; the ticket is what `complete`, `lose` or `give_back` wants. ValueError when it is too early."""
@@ -87,18 +115,12 @@ class Window:
             self._last_start = flight.started_before
 
     def widen(self, now: float) -> None:
-        """A limit answer came: the gap grows by a tenth, at most to one request a period."""
-        self._gap = max(self._gap, min(self._gap * _WIDEN, self._quota.per_seconds))
-        self._quiet_since = now
+        """A limit answer came."""
+        self._gap.widen(now)
 
     def narrow(self, now: float) -> None:
-        """Let the gap come back for each whole quiet period since the last limit answer. Call it as often as you like;
-        the rate is a hundredth of the base gap, or a twentieth of the excess if that is more, a quiet period."""
-        base, period = self._quota.gap_seconds, self._quota.per_seconds
-        while self._gap > base and now - self._quiet_since >= period:
-            step = max(base * _NARROW_OF_BASE, (self._gap - base) * _NARROW_OF_EXCESS)
-            self._gap = max(base, self._gap - step)
-            self._quiet_since += period
+        """No limit answer came."""
+        self._gap.narrow(now)
 
     def hold(self, until: float) -> None:
         """Nothing starts before `until` (the provider's Retry-After). A shorter hold does not lift a longer one."""
@@ -111,10 +133,10 @@ class Window:
     def restore(self, past: Sequence[Past], now: float, request_timeout_seconds: float) -> None:
         """Count the requests of earlier owners. One without a landing may have left just before the claim at `now`."""
         open_until = now + request_timeout_seconds + self._lost_for_seconds
-        for started, completed, lost in past:
-            margin = _TIMESTAMP_GRAIN_SECONDS + (self._lost_for_seconds if lost else 0.0)
-            self._remember(open_until if completed is None else completed + margin)
-            self._last_start = max(self._last_start, started)
+        for one in past:
+            margin = _TIMESTAMP_GRAIN_SECONDS + (self._lost_for_seconds if one.lost else 0.0)
+            self._remember(open_until if one.completed is None else one.completed + margin)
+            self._last_start = max(self._last_start, one.started)
 
     def used(self, now: float) -> int:
         """Requests that count in the window now."""
@@ -145,7 +167,7 @@ def past_in_bucket(past: Sequence[Past], quota: Quota, now: float) -> int:
     A request counts at its landing, or `now` without an answer: the latest moment at which it can have arrived.
     """
     level, at = 0.0, -math.inf
-    for moment in sorted(now if completed is None or lost else min(now, completed) for _, completed, lost in past):
+    for moment in sorted(now if one.completed is None or one.lost else min(now, one.completed) for one in past):
         level = max(0.0, level - (moment - at) / quota.gap_seconds) + 1
         at = moment
     return math.ceil(max(0.0, level - (now - at) / quota.gap_seconds)) if past else 0

@@ -31,8 +31,13 @@ class Room:
         self._commands_of: Counter[str] = Counter()
         self._bytes_of: defaultdict[str, int] = defaultdict(int)
 
+    @property
+    def full(self) -> bool:
+        """Whether the whole bound is reached."""
+        return self._commands >= self._bounds.commands or self.bytes >= self._bounds.bytes
+
     def has_room(self, source: str) -> bool:
-        if self._commands >= self._bounds.commands or self.bytes >= self._bounds.bytes:
+        if self.full:
             return False
         share = self._share(source)
         commands, size = self._commands_of[source], self._bytes_of[source]

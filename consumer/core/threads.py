@@ -42,6 +42,11 @@ class Threads:
         known = self._threads.get(thread)
         return known.ids if known is not None and known.rank < rank else ()
 
+    def newer(self, thread: int, rank: int) -> bool:
+        """Whether one with a higher rank waits."""
+        known = self._threads.get(thread)
+        return known is not None and bool(known.ids) and known.rank > rank
+
     def holds(self, thread: int, rank: int) -> bool:
         """Whether something older is in flight or in doubt."""
         known = self._threads.get(thread)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
+from consumer.core.bisection import Sentence
 from consumer.core.desk import Desk
 from consumer.core.facts import CommandEnded, DeadLettered, Pushed, RequestSent, RequestWithdrawn
 from consumer.core.landing import Landed, attempt_records, land, withdrawn
@@ -24,17 +25,19 @@ from consumer.core.model import (
     Record,
     Refused,
     Rejection,
-    Trouble,
     Unsure,
     Verdict,
     Verdicts,
 )
 from consumer.core.ports import DeadLetter
+from consumer.core.repeats import is_lost
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.settings import LaneParts
+from consumer.engine.watchlist import Watchlist
+from schemas.journal import Repeat
 
 # The worst news of a batch is what the gate and the lane go by.
 _GRAVITY: tuple[type[Verdict], ...] = (Blocked, Unsure, Deferred, Refused, Delivered)
@@ -52,31 +55,50 @@ class Office:
     board: Board
     stopping: Callable[[], bool]
     cutoff: asyncio.Future[None]
+    watchlist: Watchlist
 
 
 @dataclass(frozen=True, slots=True)
 class Flight:
-    """A batch under way. It keeps its own desk and gate: whoever owns the lane when it ends, it lands."""
+    """A batch under way. It keeps its own desk and gate: whoever owns the lane when it ends, it lands.
+
+    Only where its answer was lost, and the sink knows its requests by keys, it ends without a landing: the attempt
+    stays open, and `repeat` sends the very same request again.
+    """
 
     office: Office
     desk: Desk
     gate: Gate
     batch: Batch
     grant: Grant
+    repeat: Callable[[Batch], None]
 
     async def fly(self) -> None:
-        await self._write_attempt()
+        await self._announce()
         forbidden = self._forbidden()
         if forbidden is None:
-            verdicts = await self._send()
-            landed = land(self.batch, verdicts, self.office.memory)
-        else:
-            self.gate.give_back(self.grant)
-            self.office.parts.emit(RequestWithdrawn(self.office.lane, self.batch.id, forbidden))
-            landed = withdrawn(self.batch, forbidden)
-        await self._land(landed)
+            await self._answered(await self._send())
+            return
+        self.gate.give_back(self.grant)
+        self.office.parts.emit(RequestWithdrawn(self.office.lane, self.batch.id, forbidden))
+        await self._withdraw(forbidden)
 
-    async def _write_attempt(self) -> None:
+    async def _answered(self, verdicts: Verdicts) -> None:
+        lost = next((verdict.reason for verdict in verdicts if is_lost(verdict)), None)
+        if lost is not None and self.office.parts.sink.idempotent:
+            await self._wait_again(lost)
+        else:
+            await self._land(land(self.batch, verdicts, self.office.memory, self.desk.bisection.suspects(self.batch)))
+
+    async def _wait_again(self, reason: str) -> None:
+        record = Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=False, reason=reason)
+        await self.office.parts.journal.append(record)
+        self.repeat(self.batch)
+
+    async def _withdraw(self, forbidden: str) -> None:
+        await self._land(withdrawn(self.batch, forbidden))
+
+    async def _announce(self) -> None:
         places = {command.id: self.desk.positions(command) for command in self.batch.commands}
         offset = 0
         for record in attempt_records(self.batch, places):
@@ -94,14 +116,16 @@ class Flight:
             return "ended"
         if any(command.deadline <= now for command in self.batch.commands):
             return "expired"
+        if self.desk.lot.is_quiet(self.batch.commands, now):
+            return "quiet_hours"
         return None
 
     async def _send(self) -> Verdicts:
         started = self.office.clock.now()
-        verdicts = await self._until_cutoff()
+        verdicts = self.desk.bisection.hear(self.batch, await self._until_cutoff())
         seconds = self.office.clock.now() - started
         worst = min(verdicts, key=lambda verdict: _GRAVITY.index(type(verdict)))
-        self.gate.settle(self.grant, worst)
+        self.gate.settle(self.grant, worst, told=_told(self.batch, verdicts))
         self._show(worst)
         reason = "" if isinstance(worst, Delivered) else worst.reason
         name = type(worst).__name__.lower()
@@ -135,39 +159,24 @@ class Flight:
 
     async def _land(self, landed: Landed) -> None:
         for command, verdict in landed.letters:
-            await self._bury(command, verdict)
+            await bury(self.office, self.desk, Sentence(command, "refused", verdict))
         appended = await self.office.parts.journal.append(landed.record)
-        if landed.record.doubtful:
-            # What waits again takes the attempt's wording from the memory, which must have read it first.
+        if landed.record.doubtful or any(command.terms.marketing for command in self.batch.commands):
+            # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have
+            # read the landing first.
             await self.office.follower.reached(appended.offset)
-        self.desk.halve(landed.halves)
-        again = {command.id for parcel in landed.halves for command in parcel.commands}
-        rest = [pair for pair in zip(self.batch.commands, landed.outcomes, strict=True) if pair[0].id not in again]
-        ended = self.desk.land([command for command, _ in rest], [outcome for _, outcome in rest])
+        ended = self.desk.land(self.batch.commands, landed.outcomes, landed.refused)
         self._tell(landed)
         report_ends(self.office, ended)
-
-    async def _bury(self, command: Command, verdict: Refused) -> None:
-        """The dead letter of a refused command carries its original record."""
-        positions = self.desk.positions(command)
-        record = await self._original(positions[0]) if positions else None
-        if record is None:
-            record = Record(positions[0] if positions else Position(command.source, -1, -1), command.arrived)
-        rejection = Rejection(f"{command.id.hex()}-refused", "refused", _detail(verdict), command.terms.route)
-        letter = DeadLetter(self.office.lane, record, rejection, command.id.hex())
-        await self.office.parts.dead_letters.append(letter)
-        self.office.parts.emit(DeadLettered(self.office.lane, "refused", command.terms.route, _detail(verdict)))
-
-    async def _original(self, position: Position) -> Record | None:
-        fetched = await self.office.parts.source.fetch(position)
-        return None if isinstance(fetched, Trouble) else fetched
 
     def _tell(self, landed: Landed) -> None:
         lane, emit = self.office.lane, self.office.parts.emit
         pairs = list(zip(self.batch.commands, landed.outcomes, strict=True))
         counts = Counter((command.terms.route, outcome) for command, outcome in pairs if outcome is not None)
         for (route, outcome), count in counts.items():
-            emit(CommandEnded(lane, route, outcome, landed.record.reason, count))
+            # The record's reason is that of the others, where a batch had a verdict for each.
+            reason = "" if outcome is Outcome.DELIVERED else landed.record.reason
+            emit(CommandEnded(lane, route, outcome, reason, count))
         delivered = {command.id for command, outcome in pairs if outcome is Outcome.DELIVERED}
         for parcel in self.batch.parcels:
             told = sorted((c for c in parcel.commands if c.id in delivered), key=lambda c: c.terms.route)
@@ -189,6 +198,26 @@ class Flight:
             ages_seconds=ages,
             in_time=sum(age <= within for age in ages),
         )
+
+
+def _told(batch: Batch, verdicts: Verdicts) -> int:
+    """How many people the request may have reached."""
+    each = verdicts * len(batch.commands) if len(verdicts) == 1 else verdicts
+    pairs = zip(batch.commands, each, strict=True)
+    return len({command.recipient for command, verdict in pairs if isinstance(verdict, Delivered) or is_lost(verdict)})
+
+
+async def bury(office: Office, desk: Desk, sentence: Sentence, places: Sequence[Position] = ()) -> None:
+    """Write the dead letter of a command, with its original record: where the desk knows none, one of `places`."""
+    command, reason = sentence.command, sentence.reason
+    positions = desk.positions(command) or places
+    fetched = await office.parts.source.fetch(positions[0]) if positions else None
+    if not isinstance(fetched, Record):
+        fetched = Record(positions[0] if positions else Position(command.source, -1, -1), command.arrived)
+    detail = _detail(sentence.verdict)
+    rejection = Rejection(f"{command.id.hex()}-{reason}", reason, detail, command.terms.route)
+    await office.parts.dead_letters.append(DeadLetter(office.lane, fetched, rejection, command.id.hex()))
+    office.parts.emit(DeadLettered(office.lane, reason, command.terms.route, detail))
 
 
 def _detail(verdict: Refused) -> str:

@@ -63,6 +63,13 @@ def test_why_a_lane_is_blocked_is_there_until_it_is_over(room: Room) -> None:
     assert room.see(facts.LaneUnblocked("app-push", "integration_unavailable", 30.0))["blocked"] == []
 
 
+def test_an_open_breaker_is_there_until_it_closes(room: Room) -> None:
+    room.see(facts.BreakerMoved("app-push", True, "timeout"))
+    room.clock.now += 4
+    assert room.see()["breaker"] == {"reason": "timeout", "seconds": 4.0}
+    assert room.see(facts.BreakerMoved("app-push", False, ""))["breaker"] is None
+
+
 def test_a_stream_in_trouble_is_there_until_it_heals(room: Room) -> None:
     lane = room.see(facts.StreamTroubled("app-push", "source", "topic_missing", "shop.orders"))
     assert lane["streams"][0]["reason"] == "topic_missing"

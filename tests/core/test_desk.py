@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from consumer.core.attempts import OpenAttempt
+from consumer.core.bisection import Sentence
 from consumer.core.desk import Desk
 from consumer.core.landing import attempt_records, land, lost
 from consumer.core.ledger import Ledger
@@ -75,13 +76,17 @@ class Table:
         places = {command.id: self.desk.positions(command) for command in batch.commands}
         for record in attempt_records(batch, places):
             self.write(record)
-        landed = land(batch, verdicts, self.memory)
+        landed = land(
+            batch, self.desk.bisection.hear(batch, verdicts), self.memory, self.desk.bisection.suspects(batch)
+        )
         if read_back:
             self.write(landed.record)
-        if landed.halves:
-            self.desk.halve(landed.halves)
-            return ()
-        return self.desk.land(batch.commands, landed.outcomes)
+        ended = self.desk.land(batch.commands, landed.outcomes, landed.refused)
+        return ended + self.bury()
+
+    def bury(self) -> tuple[Ended, ...]:
+        """Letters are durable at once here."""
+        return tuple(end for sentence in list(self.desk.bisection.sentences) for end in self.desk.convict(sentence))
 
     @property
     def committable(self) -> int | None:
@@ -181,7 +186,7 @@ def test_what_another_owner_ended_meanwhile_is_settled_without_an_outcome_of_our
     assert (table.desk.bound, table.desk.drift) == (0, 0)
 
 
-def test_a_refused_batch_is_halved_until_the_guilty_stands_alone() -> None:
+def test_a_refused_batch_is_taken_apart_until_the_guilty_stands_alone() -> None:
     table = Table()
     for name in "abcd":
         table.plan(command(name))
@@ -193,50 +198,10 @@ def test_a_refused_batch_is_halved_until_the_guilty_stands_alone() -> None:
         table.fly(batch, Refused("bad") if guilty else Delivered())
         (refused if guilty else told).append([one.recipient for one in batch.commands])
         batch = table.take()
-    assert refused == [["a", "b", "c", "d"], ["c", "d"], ["c"]]
+    # Those beside a half that was told need not be asked together.
+    assert refused == [["a", "b", "c", "d"], ["c"]]
     assert told == [["a", "b"], ["d"]]
     assert table.committable == 4
-
-
-def test_each_parcel_of_a_refused_batch_is_halved_by_itself() -> None:
-    table = Table()
-    table.plan(command("a"), command("b", text="другое"), command("c", text="другое"))
-    parcels = tuple(parcel for _ in range(2) for parcel in table.desk.take(1000.0, 6.0, ROOM))
-    table.desk.halve(parcels)
-    assert sorted(table.take().commands[0].recipient for _ in range(3)) == ["a", "b", "c"]
-    assert not table.desk.due
-
-
-def test_halves_and_fresh_groups_take_turns() -> None:
-    table = Table()
-    for name in "abcd":
-        table.plan(command(name))
-    table.fly(table.take(), Refused("bad"))
-    table.plan(command("x", text="другое"))
-    table.plan(command("y", text="третье"))
-    order = [table.take().commands[0].recipient for _ in range(4)]
-    assert sorted(order) == ["a", "c", "x", "y"]
-    assert order[0] in "ac" or order[1] in "ac"
-    assert {order[0], order[1]} & {"x", "y"}
-
-
-def test_a_half_that_expires_ends_without_a_request() -> None:
-    table = Table()
-    table.plan(command("a", ttl=10), command("b", ttl=500, thread=1), command("c", ttl=10, thread=2), command("d"))
-    table.fly(table.take(), Refused("bad"))
-    ended = table.desk.expire(1011.0)
-    assert sorted(end.command.recipient for end in ended) == ["a", "c"]
-    assert {table.take().commands[0].recipient for _ in range(2)} == {"b", "d"}
-    assert table.desk.expire(1600.0) == ()
-    assert table.desk.drift == 0
-
-
-def test_halves_that_expire_whole_are_gone() -> None:
-    table = Table()
-    table.plan(command("a", ttl=10), command("b", ttl=10))
-    table.fly(table.take(), Refused("bad"))
-    assert len(table.desk.expire(1011.0)) == 2
-    assert not table.desk.due
 
 
 def test_after_a_doubt_the_wording_of_the_attempt_is_repeated() -> None:
@@ -337,7 +302,7 @@ def test_a_released_desk_lets_late_flights_land_on_nothing() -> None:
     batch = table.take()
     assert table.desk.release() == 3
     assert table.desk.land(batch.commands, (Outcome.DELIVERED,) * len(batch.commands)) == ()
-    table.desk.halve(batch.parcels)
+    table.desk.convict(Sentence(command("a"), "refused", Refused("bad")))
     assert not table.desk.due
     assert table.committable is None
 

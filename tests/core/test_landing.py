@@ -3,6 +3,7 @@
 import pytest
 
 from consumer.core.attempts import OpenAttempt
+from consumer.core.bisection import Refusal
 from consumer.core.landing import COMMANDS_PER_PART, attempt_records, land, lost, unknown_routes, withdrawn
 from consumer.core.memory import Memory
 from consumer.core.model import (
@@ -85,10 +86,10 @@ def test_one_verdict_is_everybodys(verdict: Verdict, outcome: Outcome | None, na
     assert not landed.letters
 
 
-def test_a_whole_refused_batch_is_halved_and_a_single_refused_command_gets_a_letter() -> None:
-    assert land(batch(2), (Refused("bad"),), Memory(1.0)).halves == batch(2).parcels
+def test_a_whole_refused_batch_is_taken_apart_and_a_single_refused_command_gets_a_letter() -> None:
+    assert land(batch(2), (Refused("bad"),), Memory(1.0)).refused == Refusal(batch(2).parcels, Refused("bad"))
     landed = land(batch(1), (Refused("bad", "why"),), Memory(1.0))
-    assert not landed.halves
+    assert landed.refused is None
     assert landed.outcomes == (Outcome.REFUSED,)
     assert [(command.recipient, refused.reason) for command, refused in landed.letters] == [("u0", "bad")]
 
@@ -103,12 +104,18 @@ def test_each_may_have_a_verdict_of_its_own() -> None:
     assert len(landed.letters) == 1
 
 
-def test_only_what_was_refused_as_one_goes_out_again_in_halves() -> None:
+def test_while_a_refusal_says_too_little_even_a_single_recipient_is_asked_again() -> None:
+    landed = land(batch(1), (Refused("bad"),), Memory(1.0), suspect=True)
+    assert (landed.outcomes, landed.letters) == ((None,), ())
+    assert landed.refused == Refusal(batch(1).parcels, Refused("bad"))
+
+
+def test_only_what_was_refused_as_one_goes_out_again_in_parts() -> None:
     first, second, third = (Parcel(Message("t", f"{n}"), 0, commands(6)[2 * n : 2 * n + 2]) for n in range(3))
     shared = Refused("odd", shared=True)
     verdicts = (Delivered(), Delivered(), shared, shared, shared, Refused("recipient"))
     landed = land(Batch("1.1", 1, (first, second, third)), verdicts, Memory(86_400.0))
-    assert landed.halves == (second, third._replace(commands=third.commands[:1]))
+    assert landed.refused == Refusal((second, third._replace(commands=third.commands[:1])), shared)
     assert landed.outcomes == (Outcome.DELIVERED, Outcome.DELIVERED, None, None, None, Outcome.REFUSED)
     assert [command.recipient for command, _ in landed.letters] == ["u5"]
     assert landed.record.outcomes == ["delivered", "delivered", None, None, None, "refused"]

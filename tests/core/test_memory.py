@@ -64,7 +64,7 @@ def test_an_attempt_is_open_until_it_lands() -> None:
     assert opened.commands[1] == AttemptCommand(
         command_id(2), digest(2), "order-ready", "customer-2", 7, 3, 902.0, 9002.0, [("shop.orders", 0, 2)]
     )
-    assert memory.past(0.0) == [Past(1002.0, None)]
+    assert memory.past(0.0) == [Past(1002.0, None, recipients=2)]
     assert memory.ended(command_id(1)) is None
 
 
@@ -74,7 +74,7 @@ def test_a_landing_ends_the_commands_of_its_attempt() -> None:
     assert memory.ended(command_id(1)) == digest(1)
     assert memory.ended(command_id(2)) == digest(2)
     assert memory.ended(command_id(0)) is None
-    assert memory.past(1003.0) == [Past(1002.0, 1003.0)]
+    assert memory.past(1003.0) == [Past(1002.0, 1003.0, recipients=2)]
     assert memory.past(1003.5) == []
 
 
