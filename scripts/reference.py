@@ -5,12 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from consumer.app.config import Config
+from consumer.core.document import Problem, read_document
 from consumer.core.routes import Route
 from consumer.core.units import spell_bytes, spell_seconds
-from consumer.sinks.base import providers
+from consumer.sinks.base import Provider, SinkConfig, providers
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- made by `python -m scripts.reference`; a test keeps it fresh -->"
@@ -40,9 +42,44 @@ def _page(title: str, sections: Iterator[str]) -> str:
 def _providers() -> Iterator[str]:
     told: set[str] = set()
     for name, provider in sorted(providers().items()):
-        sections = list(_sections(name, provider.config))
-        yield from (section for section in sections if section not in told)
-        told.update(sections)
+        own, *models = _sections(name, provider.config)
+        yield "\n\n".join([own, *_abilities(provider), *_answers(provider)])
+        yield from (section for section in models if section not in told)
+        told.update(models)
+
+
+def _abilities(provider: Provider[Any]) -> Iterator[str]:
+    """An example, and what an account like that may do."""
+    example = {"type": provider.name, **provider.example}
+    limits = provider.limits(read_example(provider))
+    quota, capacity, ceiling = limits.quota, limits.capacity, limits.ceiling
+    kind = " (a leaky bucket)" if quota and quota.bucket else ""
+    rows = [
+        ("messages in a request", str(capacity.parcels)),
+        ("recipients of each message", f"{capacity.recipients:,}"),
+        ("requests", f"{quota.requests} in {spell_seconds(quota.per_seconds)}{kind}" if quota else "no limit known"),
+        ("requests at a time", str(limits.in_flight)),
+        ("people told", f"{ceiling.recipients:,} in {spell_seconds(ceiling.per_seconds)}" if ceiling else "no limit"),
+        ("a request that is sent twice", "is executed once" if provider.idempotent else "may tell people twice"),
+    ]
+    yield "```yaml\n" + yaml.safe_dump(example, allow_unicode=True, sort_keys=False, width=110) + "```"
+    yield "What such an account may do, where the lane does not say otherwise:"
+    yield "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows)])
+
+
+def read_example(provider: Provider[Any]) -> SinkConfig:
+    """The provider's own example of a configuration."""
+    text = yaml.safe_dump({"type": provider.name, **provider.example}, allow_unicode=True)
+    read: SinkConfig | list[Problem] = read_document(text, f"{provider.name}.yaml", provider.config)
+    if isinstance(read, list):
+        raise TypeError("; ".join(map(str, read)))
+    return read
+
+
+def _answers(provider: Provider[Any]) -> Iterator[str]:
+    if provider.answers:
+        rows = [f"| {answer} | {verdict} |" for answer, verdict in provider.answers]
+        yield "\n".join(["| answer | verdict |", "|---|---|", *rows])
 
 
 def _sections(title: str, model: type[BaseModel]) -> Iterator[str]:

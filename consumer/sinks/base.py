@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from consumer.core.ceiling import PeopleLimit
 from consumer.core.document import Strict
 from consumer.core.model import (
     Batch,
@@ -40,13 +41,15 @@ class SinkConfig(Strict):
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one account may do: the default quota is None where the provider has none; `timeout_seconds` is the
-    longest that one request can take. `needs_title`: a message without a title is none to this provider."""
+    longest that one request can take. `needs_title`: a message without a title is none to this provider. `ceiling`: how
+    many people may be told in any so many seconds, where more would do harm."""
 
     capacity: Capacity
     timeout_seconds: float
     in_flight: int
     quota: Quota | None = None
     needs_title: bool = False
+    ceiling: PeopleLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Provider(Generic[C]):
     `compose` and `judge` are pure. `compose` refuses what the provider would drop without a word. `judge` gives one
     verdict for the batch, or one for each of its commands. `idempotent`: a request that is repeated unchanged is
     executed once, so that a lost answer is Deferred with the same key and never Unsure. `answers` is the table of the
-    provider's answers and their verdicts as the reference shows it.
+    provider's answers and their verdicts as the reference shows it; `example` is a configuration that could be one.
     """
 
     name: str
@@ -134,6 +137,7 @@ class Provider(Generic[C]):
     transport: Callable[[C, Reach], Transport]
     idempotent: bool = False
     answers: tuple[tuple[str, str], ...] = ()
+    example: Mapping[str, Any] = field(default_factory=dict)
 
 
 @cache

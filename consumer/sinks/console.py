@@ -82,4 +82,5 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    answers=(("written", "Delivered"), ("standard output is closed", "Blocked (`output_closed`)")),
 )

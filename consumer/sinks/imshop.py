@@ -167,4 +167,5 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    example={"url": "https://push.example.com/v1/push", "key": {"file": "/run/secrets/imshop"}},
 )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from consumer.core.ceiling import PeopleLimit
 from consumer.core.model import (
     Batch,
     Blocked,
@@ -32,7 +33,11 @@ from consumer.sinks.http import Http, Reach, Reply, origin_of, reach_to, url_pro
 # The free plan's; paid ones allow more.
 QUOTA = Quota(requests=150, per_seconds=1.0)
 RECIPIENTS_LIMIT = 20_000
-SEGMENTS_LIMIT = 100
+# One at a time: a push to a segment is a campaign, and each has a result of its own.
+SEGMENTS_LIMIT = 1
+# Ten times the subscribers within 15 minutes would get the app switched off.
+DISABLE_FACTOR = 9
+DISABLE_SECONDS = 900.0
 LIMIT_SECONDS = 60.0
 URL_LIMIT = 2048
 
@@ -40,14 +45,15 @@ _KEYS = uuid.UUID("6f0d5c52-6a5e-5c0b-9d43-0c3f0f1b7a11")
 
 
 class OnesignalConfig(SinkConfig):
-    """A OneSignal app. Its limit of recipients within 15 minutes is the lane's `ceiling`: OneSignal switches an app off
-    that suddenly tells more than ten times its subscribers."""
+    """A OneSignal app. OneSignal switches an app off that tells more than ten times its subscribers within 15 minutes:
+    the lane stays under nine times, or under its own `ceiling`."""
 
     one: ClassVar[tuple[str, ...]] = ("app_id",)
 
     type: Literal["onesignal"]
     app_id: str = Field(min_length=1, description="the app's id, a UUID")
     key: SecretRef = Field(description="where the app's API key lies")
+    subscribers: int = Field(ge=1, description="how many subscriptions the app has, at least")
     recipients: Literal["aliases", "segments"] = Field(
         default="aliases", description="what a route's `to` gives: people's ids in the shop, or names of segments"
     )
@@ -76,10 +82,12 @@ class OnesignalConfig(SinkConfig):
 
 
 def limits(config: OnesignalConfig) -> Limits:
-    most = config.recipients_per_request
+    most = config.recipients_per_request if config.recipients == "aliases" else SEGMENTS_LIMIT
+    ceiling = PeopleLimit(DISABLE_FACTOR * config.subscribers, DISABLE_SECONDS)
     if config.recipients == "segments":
-        most = min(most, SEGMENTS_LIMIT)
-    return Limits(Capacity(1, most), config.timeout, in_flight=4, quota=QUOTA)
+        # How many a segment has is not known here: so many times the whole app, if each segment were that.
+        ceiling = PeopleLimit(DISABLE_FACTOR, DISABLE_SECONDS)
+    return Limits(Capacity(1, most), config.timeout, in_flight=4, quota=QUOTA, ceiling=ceiling)
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------
@@ -248,4 +256,9 @@ PROVIDER = Provider(
     transport=_transport,
     idempotent=True,
     answers=ANSWERS,
+    example={
+        "app_id": "5eb5a37e-b458-11e3-ac11-000c2940e62c",
+        "key": {"file": "/run/secrets/onesignal"},
+        "subscribers": 40_000,
+    },
 )

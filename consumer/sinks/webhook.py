@@ -323,4 +323,17 @@ PROVIDER = Provider(
     account=_account,
     transport=_transport,
     answers=ANSWERS,
+    example={
+        "url": "https://push.shop.example/v1/push",
+        "headers": {"Authorization": {"prefix": "Bearer ", "secret": {"file": "/run/secrets/gateway"}}},
+        "body": {"to": "{{ recipients }}", "title": "{{ title }}", "text": "{{ text }}", "link": "{{ link }}"},
+        "recipients_per_request": 500,
+        "answers": [
+            {"when": "status == `200` && body.ok == `true`", "verdict": "delivered"},
+            {"when": "status == `429`", "verdict": "deferred", "limit": True, "after": "10s"},
+            {"when": "status == `401` || status == `403`", "verdict": "blocked", "reason": "key_refused"},
+            {"when": "status == `422`", "verdict": "refused", "detail": "body.error"},
+        ],
+        "unknown_recipients": "body.unknown",
+    },
 )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from consumer.core.ceiling import PeopleLimit
 from consumer.core.model import Batch, Blocked, Capacity, Deferred, Delivered, Message, Parcel, Refused, Unsure, Verdict
 from consumer.demo.fakes_onesignal import OnesignalFake, OnesignalProfile
 from consumer.sinks.base import Access, Call, limits_of, make_sink
@@ -20,7 +21,9 @@ AGAIN = Deferred("server_error", same_key=True)
 
 
 def config(**more: Any) -> OnesignalConfig:
-    return OnesignalConfig.model_validate({"type": "onesignal", "app_id": APP, "key": {"env": "K"}, **more})
+    return OnesignalConfig.model_validate(
+        {"type": "onesignal", "app_id": APP, "key": {"env": "K"}, "subscribers": 50, **more}
+    )
 
 
 def sent(config: OnesignalConfig, batch: Batch) -> Any:
@@ -154,9 +157,14 @@ def test_a_configuration_that_cannot_work_is_refused(change: dict[str, Any], wor
         config(**change)
 
 
-def test_a_request_carries_twenty_thousand_people_or_a_hundred_segments() -> None:
+def test_a_request_carries_twenty_thousand_people_or_one_segment() -> None:
     assert limits_of(config()).capacity == Capacity(1, 20_000)
-    assert limits_of(config(recipients="segments")).capacity == Capacity(1, 100)
+    assert limits_of(config(recipients="segments")).capacity == Capacity(1, 1)
+
+
+def test_a_lane_stays_under_what_would_get_the_app_switched_off() -> None:
+    assert limits_of(config(subscribers=1000)).ceiling == PeopleLimit(9000, 900.0)
+    assert limits_of(config(recipients="segments")).ceiling == PeopleLimit(9, 900.0)
 
 
 # --- over the wire ----------------------------------------------------------------------------------------------------
