@@ -248,6 +248,15 @@ class RequestsNarrowed(LaneFact):
 
 
 @dataclass(frozen=True, slots=True)
+class LongTextsSent(LaneFact):
+    """Messages went out with a `part` (title, text) that is longer than this provider's people will see."""
+
+    provider: str
+    part: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class LaneCrashed(LaneFact):
     """A bug: the lane's task ended with an exception and is started again."""
 

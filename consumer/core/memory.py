@@ -54,7 +54,7 @@ class Memory:
         self._doubts: dict[bytes, tuple[Doubtful, float]] = {}
         self._tries: dict[bytes, tuple[int, float]] = {}
         self.parked = Parking()
-        self.told = told or Told((), b"")
+        self.told = Told((), b"") if told is None else told
         self.open_attempts: Mapping[str, OpenAttempt] = MappingProxyType(self._open)
         self.epoch = 0
         self.owner: str | None = None

@@ -1,13 +1,16 @@
 """A lane: one quota of one provider account, owned by one process at a time, with the others standing by."""
 
 import asyncio
+import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
+from consumer.core.caps import Told
 from consumer.core.desk import Desk
 from consumer.core.facts import (
     ClaimMade,
     CommandsReleased,
+    CommandsRestored,
     JournalReadBack,
     LaneMoved,
     OffsetsSkipped,
@@ -28,6 +31,7 @@ from consumer.engine.recovery import NoStart, StartRule, Starts, starts
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.engine.tenure import Tenure
 from consumer.engine.view import LaneView, gauges
+from consumer.engine.watchlist import Watchlist
 from schemas.journal import Claim
 
 PAUSE_SECONDS = 1.0
@@ -53,7 +57,10 @@ class Lane:
     def __init__(self, settings: LaneSettings, parts: LaneParts) -> None:
         self._settings = settings
         self._parts = parts
-        self._memory = Memory(settings.memory_seconds)
+        # The key is as old as the process: nobody else ever needs these hashes.
+        told = Told(settings.caps, secrets.token_bytes(32))
+        self._memory = Memory(settings.memory_seconds, told)
+        self._watchlist = Watchlist(settings.id, parts.suppressions)
         self._follower = Follower(parts.journal, self._memory, lambda: parts.wall() - settings.memory_seconds)
         self._clock = BrokerClock()
         self._assignment = Assignment()
@@ -81,7 +88,7 @@ class Lane:
         self._board = Board(self.id, self._parts.emit, loop.time)
         self._office = Office(
             self.id, self._parts, self._memory, self._follower, self._clock, self._board,
-            lambda: self._stopping, loop.create_future(),
+            lambda: self._stopping, loop.create_future(), self._watchlist,
         )  # fmt: skip
         self._follower.listen(self._on_journal)
         try:
@@ -91,16 +98,22 @@ class Lane:
             await self._parts.source.stop()
             await self._parts.sink.close()
             await self._parts.dead_letters.stop()
+            await self._watchlist.stop()
             await self._parts.journal.stop()
         self._move("stopped")
 
     async def _live(self) -> None:
         await self._parts.journal.start()
         await self._parts.dead_letters.start()
+        await self._watchlist.start()
         self._move("standby")
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            background = [tasks.create_task(self._follower.run()), tasks.create_task(self._watch())]
+            background = [
+                tasks.create_task(self._follower.run()),
+                tasks.create_task(self._watch()),
+                tasks.create_task(self._watchlist.run(self._board, self._stir)),
+            ]
             await self._parts.source.start(self)
             while not self._stopping:
                 await self._hold_office()
@@ -179,14 +192,17 @@ class Lane:
 
     def _new_desk(self) -> Desk:
         outbox = Outbox(self._settings.bounds, self._settings.policy())
-        desk = Desk(outbox, Ledger(), self._memory)
+        desk = Desk(outbox, Ledger(), self._memory, self._watchlist.lists)
+        if desk.restored:
+            self._parts.emit(CommandsRestored(self.id, desk.restored))
         desk.doubt(self._memory.open_attempts.values())
         return desk
 
     async def _new_gate(self) -> Gate:
         timeout = self._parts.sink.timeout_seconds
-        pace = Pace(self._settings.quota, timeout, self._settings.lost_for_seconds)
-        gate = Gate(pace, self._clock, self._parts.dice)
+        settings = self._settings
+        pace = Pace(settings.quota, timeout, settings.lost_for_seconds, settings.ceiling, self.id)
+        gate = Gate(pace, self._clock, self._parts.dice, self._parts.emit)
         span = await self._follower.started()
         if not span.empty:
             # What retention or a stranger's bytes hide may be a request: keep one silent period.
@@ -266,6 +282,7 @@ class Lane:
     def _release(self) -> None:
         """Another member's claim stands in the journal: what waits here is planned again there."""
         if self._tenure is not None:
+            self._tenure.gate.retire()
             self._parts.emit(CommandsReleased(self.id, self._tenure.desk.release()))
             self._tenure = None
             self._stir()

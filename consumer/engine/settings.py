@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from consumer.core.model import Bounds, Quota
+from consumer.core.ceiling import PeopleLimit
+from consumer.core.model import Bounds, Cap, Quota
 from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source
 from consumer.core.price import turn_and_price
 from consumer.core.turn import Policy
+from consumer.engine.watchlist import SuppressionParts
 
 StartAt = Literal["latest", "earliest"]
 LostOffsets = Literal["refuse", "latest", "earliest"]
@@ -19,7 +21,8 @@ LostOffsets = Literal["refuse", "latest", "earliest"]
 class LaneSettings:
     """`member` names one process's life. Where the group's offsets are lost although the journal shows that the lane
     has worked, `lost_offsets` says what to do; refusing is the default, because either guess may tell a city twice or
-    not at all. `policy` makes one for each desk: a policy may remember."""
+    not at all. `policy` makes one for each desk: a policy may remember. `ceiling` is how many people may be told in
+    any window, whatever the provider takes. `caps` bound the marketing that one person is told."""
 
     id: str
     member: str
@@ -32,12 +35,14 @@ class LaneSettings:
     lost_offsets: LostOffsets = "refuse"
     drain_seconds: float = 20.0
     policy: Callable[[], Policy] = turn_and_price
+    ceiling: PeopleLimit | None = None
+    caps: tuple[Cap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class LaneParts:
     """The lane's doors to the world. `wall` is the host's clock, used only to say how far to read the journal back;
-    `dice` gives jitter."""
+    `dice` gives jitter. Without `suppressions` there is no list of those who are not to be told."""
 
     source: Source
     journal: Journal
@@ -47,3 +52,4 @@ class LaneParts:
     emit: Emit
     wall: Callable[[], float] = time.time
     dice: Callable[[], float] = random.random
+    suppressions: SuppressionParts | None = None

@@ -1,6 +1,7 @@
 """One tenure: what an owner does between its claim and the loss of the lane."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
@@ -32,8 +33,10 @@ from consumer.core.model import (
     Trouble,
 )
 from consumer.core.ports import DeadLetter
-from consumer.engine.flight import Flight, Office, report_ends
-from consumer.engine.gate import Gate
+from consumer.engine.flight import Flight, Office, bury, report_ends
+from consumer.engine.gate import Gate, Grant
+from consumer.engine.night import Night
+from consumer.engine.repeats import Repeats
 from consumer.engine.settings import LaneSettings
 from consumer.engine.view import LaneView
 from schemas.journal import Outcomes
@@ -77,6 +80,8 @@ class Tenure:
         self._letters_wake = asyncio.Event()
         self._commit_lock = asyncio.Lock()
         self._number = 0
+        self._repeats = Repeats(office, desk, gate)
+        self._night = Night(office, desk)
         self.flying = 0
 
     def renew(self, epoch: int) -> None:
@@ -85,8 +90,11 @@ class Tenure:
         self._number = 0
 
     def wake(self) -> None:
-        """Something changed that may let a request go out."""
+        """Something changed that may let a request go out, or put somebody to sleep, or ask for a letter."""
+        self._night.fall()
         self._wake.set()
+        if self.desk.bisection.sentences:
+            self._letters_wake.set()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
@@ -143,7 +151,7 @@ class Tenure:
 
     def _admit(self, record: Record) -> None:
         plan = self._office.parts.planner.plan(record)
-        admitted = self.desk.admit(record, plan)
+        admitted = self.desk.admit(record, plan, self._office.clock.now())
         partition = record.position.topic_partition
         self.expected[partition] = record.position.offset + 1
         self.last_timestamps[partition] = record.timestamp
@@ -168,11 +176,14 @@ class Tenure:
                 emit(RecordPlanned(lane, topic, "", "rejected", rejection.reason, 0, age))
 
     async def bury(self) -> None:
-        """Write the letters; only then is their record's part settled."""
+        """Write the letters; only then is their record's part settled, or their command ended."""
         while True:
-            while not self._letters:
+            while not self._letters and not self.desk.bisection.sentences:
                 self._letters_wake.clear()
                 await self._letters_wake.wait()
+            for sentence in list(self.desk.bisection.sentences)[:LETTERS_AT_ONCE]:
+                await bury(self._office, self.desk, sentence)
+                report_ends(self._office, self.desk.convict(sentence))
             letters = [self._letters[i] for i in range(min(len(self._letters), LETTERS_AT_ONCE))]
             append = self._office.parts.dead_letters.append
             await asyncio.gather(*(append(DeadLetter(self._office.lane, x.record, x.rejection)) for x in letters))
@@ -188,7 +199,7 @@ class Tenure:
     async def dispatch(self, launch: Launch) -> None:
         """Something is due, a slot is free, the credential is fresh, the gate grants: only now is a batch bound."""
         while True:
-            await self._until(lambda: self.desk.due and self._slot_free())
+            await self._until(lambda: self._due and self._slot_free())
             # Patience first: a key that was mended while the lane was blocked is read after it, not before.
             await self.gate.patience()
             unfit = await self._office.parts.sink.ready()
@@ -197,27 +208,38 @@ class Tenure:
                 if isinstance(unfit, Blocked):
                     self._office.board.block("provider", unfit.reason, unfit.detail)
                 continue
-            grant = await self.gate.grant()
-            batch = None if self._office.stopping() else self._bind()
-            if batch is None:
+            grant = await self.gate.grant(self.desk.least)
+            flight = None if self._office.stopping() else self._repeats.next(self.epoch, grant) or self._bind(grant)
+            if flight is None:
                 self.gate.give_back(grant)
                 continue
+            self.gate.carry(grant, len({command.recipient for command in flight.batch.commands}))
             self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
             self.flying += 1
-            launch(self._fly(Flight(self._office, self.desk, self.gate, batch, grant)))
+            launch(self._fly(flight))
+
+    @property
+    def _due(self) -> bool:
+        return self._office.watchlist.complete and (self.desk.due or self._repeats.waiting)
 
     def _slot_free(self) -> bool:
         # While the provider fails one request at a time is enough to learn that it is back.
         slots = 1 if self.gate.failing else self._settings.in_flight
         return self.flying < slots and not self._office.stopping()
 
-    def _bind(self) -> Batch | None:
+    def _bind(self, grant: Grant) -> Flight | None:
+        if not self._night.fall():
+            return None
         now = self._office.clock.now()
-        parcels = self.desk.take(now, self.gate.gap_seconds, self._office.parts.sink.capacity)
+        capacity = self.gate.fit(self._office.parts.sink.capacity)
+        parcels = self.desk.take(now, self.gate.gap_seconds, capacity, probe=self.gate.probing)
+        parcels, ended = self.desk.doorman.sift(parcels, now)
+        report_ends(self._office, ended)
         if not parcels:
             return None
         self._number += 1
-        return Batch(f"{self.epoch}.{self._number}", self.epoch, parcels)
+        batch = Batch(f"{self.epoch}.{self._number}", self.epoch, parcels)
+        return Flight(self._office, self.desk, self.gate, batch, grant, self._repeats.put)
 
     async def _fly(self, flight: Flight) -> None:
         try:
@@ -234,16 +256,21 @@ class Tenure:
             now = self._office.clock.now()
             report_ends(self._office, self.desk.expire(now))
             self._office.memory.forget(now)
+            await self._night.tend()
             self.wake()
-            soonest = self.desk.outbox.next_expiry()
-            await asyncio.sleep(TEND_SECONDS if soonest is None else min(max(soonest - now, 0.05), TEND_SECONDS))
+            moments = (self.desk.outbox.next_expiry(), self._night.next_alarm(now))
+            soonest = min((moment for moment in moments if moment is not None), default=math.inf)
+            await asyncio.sleep(min(max(soonest - now, 0.05), TEND_SECONDS))
 
     async def settle_doubts(self, claimed_at: float) -> None:
         """Wait one request timeout for late landings of the earlier owner; then write the missing ones."""
         patience = claimed_at + self._office.parts.sink.timeout_seconds - self._office.clock.now()
         await asyncio.sleep(max(patience, 0.0))
         for attempt in self.desk.doubts:
-            if attempt.id in self._office.memory.open_attempts:
+            if self._office.parts.sink.idempotent:
+                await self._repeats.take_up(attempt.id, self.epoch)
+                self.wake()
+            elif attempt.id in self._office.memory.open_attempts:
                 record = lost(attempt, self.epoch, self._office.memory)
                 await self._office.parts.journal.append(record)
                 for route, count in unknown_routes(attempt, record).items():
@@ -267,6 +294,7 @@ class Tenure:
 
     async def settle_up(self) -> None:
         async with self._commit_lock:
+            await self._night.park(self.epoch)
             # Both are read in one breath: every end that let an offset advance is among those written first.
             offsets = self.desk.ledger.committable()
             await self._write_ends()
@@ -308,6 +336,7 @@ class Tenure:
             in_flight=desk.bound,
             in_doubt=desk.in_doubt,
             requests_in_flight=self.flying,
+            parked=desk.parked,
             joined=desk.joined,
             oldest_waiting_seconds=0.0 if outbox.oldest is None else max(0.0, now - outbox.oldest),
             seconds_to_clear=outbox.seconds_to_clear(gap, capacity),
@@ -322,8 +351,9 @@ class Tenure:
         reasons = {
             "blocked": bool(view.blockages),
             "breaker": self.gate.held,
-            "no_data": not self.desk.due,
+            "no_data": not self._due,
             "in_flight": not self._slot_free(),
+            "ceiling": self.gate.full,
         }
         return next((reason for reason, holds in reasons.items() if holds), "quota")
 

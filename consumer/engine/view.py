@@ -37,6 +37,7 @@ class LaneView:
     drift: int = 0
     lag_records: int | None = None
     lag_seconds: float | None = None
+    parked: int = 0
 
 
 def gauges(view: LaneView) -> LaneGauges:
@@ -59,4 +60,5 @@ def gauges(view: LaneView) -> LaneGauges:
         drift=view.drift,
         lag_records=view.lag_records or 0,
         lag_seconds=view.lag_seconds or 0.0,
+        parked=view.parked,
     )

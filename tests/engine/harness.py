@@ -23,6 +23,7 @@ from consumer.core.model import (
     Plan,
     Planned,
     Priority,
+    Quiet,
     Quota,
     Record,
     Rejected,
@@ -34,11 +35,13 @@ from consumer.core.model import (
 )
 from consumer.engine.lane import Lane
 from consumer.engine.settings import LaneParts, LaneSettings
-from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
+from consumer.engine.watchlist import SuppressionParts
+from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, MemoryTable, Wire
 from schemas.journal import JOURNAL_RECORD, AnyRecord, Attempt, Claim, Landing, Outcomes, Parked, Repeat
 
 EPOCH = 1_700_000_000.0
 SOURCE, JOURNAL, LETTERS, GROUP = "shop.orders", "vestnik.journal.push", "vestnik.dead-letters", "vestnik.push"
+LISTED, HASH_KEY = "vestnik.suppressions", b"a key for the tests"
 WINDOW = Quota(10, 60.0)
 THOUSAND = Capacity(1, 1000)
 
@@ -69,7 +72,7 @@ class TablePlanner:
         return Command(
             id=blake2b(f"{event['id']}|{recipient}".encode(), digest_size=12).digest(),
             digest=blake2b(record.value or b"", digest_size=4).digest(),
-            terms=_terms(event.get("unsure", "repeat"), event.get("within", 300.0), event.get("priority", "normal")),
+            terms=_terms(event),
             recipient=recipient,
             wordings=tuple(wordings),
             thread=None if thread is None else int.from_bytes(blake2b(f"{thread}|{recipient}".encode()).digest()[:8]),
@@ -77,11 +80,13 @@ class TablePlanner:
             arrived=record.timestamp,
             deadline=record.timestamp + event.get("ttl", 86_400.0),
             source=record.position.topic,
+            quiet=Quiet(*event["quiet"]) if "quiet" in event else None,
         )
 
 
-def _terms(unsure: str, within: float, priority: str) -> Terms:
-    return Terms("orders", Priority(priority), within, OnUnsure(unsure))
+def _terms(event: dict[str, Any]) -> Terms:
+    unsure, priority = OnUnsure(event.get("unsure", "repeat")), Priority(event.get("priority", "normal"))
+    return Terms("orders", priority, event.get("within", 300.0), unsure, marketing=event.get("marketing", False))
 
 
 @dataclass(frozen=True)
@@ -212,6 +217,7 @@ class World:
         self.broker.create(SOURCE, partitions)
         self.broker.create(JOURNAL)
         self.broker.create(LETTERS)
+        self.broker.create(LISTED)
         self.provider = Provider()
         self.processes = 0
 
@@ -222,6 +228,7 @@ class World:
         capacity: Capacity = THOUSAND,
         bounds: Bounds | None = None,
         timeout_seconds: float = 30.0,
+        listed: bool = False,
         **settings: Any,
     ) -> Process:
         self.processes += 1
@@ -237,10 +244,15 @@ class World:
             emit=facts.append,
             wall=broker_now,
             dice=lambda: 0.5,
+            suppressions=SuppressionParts(self.table(wire), lambda: HASH_KEY) if listed else None,
         )
         settings.setdefault("start_at", "earliest")
         chosen = LaneSettings("push", f"member-{self.processes}", quota, bounds=bounds or Bounds(), **settings)
         return Process(Lane(chosen, parts), source, wire, sink, facts)
+
+    def table(self, wire: Wire | None = None) -> MemoryTable:
+        """The list of those who are not to be told."""
+        return MemoryTable(self.broker, LISTED, wire=wire)
 
     def publish(self, **event: Any) -> Record:
         """One event; its customer is the key."""
