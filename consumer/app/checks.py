@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from consumer.app import overrides
 from consumer.app.config import LANE_ID, LaneConfig
-from consumer.app.examples import example_files
+from consumer.app.examples import example_files, previewed
 from consumer.app.profiles import lane_profile
 from consumer.core.check import check_routes, warn_routes
 from consumer.core.document import Path, Problem, locate
@@ -16,6 +16,7 @@ from consumer.core.profile import LaneFacts
 from consumer.core.secrets import SecretRef
 from consumer.core.templates import nearest
 from consumer.sinks.base import SinkConfig, limits_of
+from consumer.sinks.texts import NO_ADVICE
 
 if TYPE_CHECKING:
     from consumer.app.setup import Setup
@@ -136,6 +137,7 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     yield from _secret_warnings(setup)
     yield from _kafka_warnings(setup)
     yield from map(str, warn_routes(setup.routes, lane_facts(setup)))
+    yield from _length_warnings(setup)
     for name, lane in setup.config.lanes.items():
         if not setup.routes.of_lane(name):
             yield f"lane {name}: no route leads to it"
@@ -147,6 +149,18 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     known = {*overrides.OVERRIDES, *overrides.ELSEWHERE, *(ref.env or "" for _, ref in _all_refs(setup))}
     for variable in overrides.unknown(environ, known):
         yield f"environment variable {variable} does nothing"
+
+
+def _length_warnings(setup: "Setup") -> Iterator[str]:
+    """Wordings of first examples that are longer than people will see."""
+    for loaded in setup.routes.routes:
+        account = setup.accounts.get(loaded.route.lane)
+        lengths = limits_of(account).lengths if account is not None else NO_ADVICE
+        made = previewed(setup.config, loaded, None, None) if lengths != NO_ADVICE else ""
+        for level, message in enumerate(made) if not isinstance(made, str) else ():
+            for part in lengths.exceeded(message):
+                most = getattr(lengths, part)
+                yield f"route {loaded.route.id}: the {part} of wording {level + 1} has more than {most} letters"
 
 
 def _all_refs(setup: "Setup") -> Iterator[tuple[Path, SecretRef]]:

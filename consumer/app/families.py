@@ -161,6 +161,9 @@ class Families:
         self.refresh_token_expires = board.gauge(
             "refresh_token_expires_timestamp_seconds", "When a person must authorise anew.", lane, provider
         )
+        self.long_texts = board.counter(
+            "long_texts_total", "Messages longer than people will see.", lane, provider, Label("part")
+        )
         self.narrowed = board.counter(
             "requests_narrowed_total", "How often requests began to carry less than they could.", lane, provider, reason
         )

@@ -193,6 +193,7 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.OffsetsSkipped: Line(_INFO, "offsets_skipped", ("topic", "partition", "count"), ("topic", "partition")),
     facts.TokenRefreshed: _committing,
     facts.TokenKept: Line(_DEBUG, "token_kept", ("provider", "obtained_at", "expires_at", "refresh_expires_at")),
+    facts.LongTextsSent: Line(_INFO, "long_texts_sent", ("provider", "part", "count"), ("provider", "part")),
     facts.RequestsNarrowed: Line(_WARNING, "requests_narrowed", ("provider", "reason"), ("provider", "reason")),
     facts.LaneCrashed: Line(_ERROR, "lane_crashed", ("error",), ("error",)),
 }

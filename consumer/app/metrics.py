@@ -177,6 +177,7 @@ TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
     facts.OffsetsSkipped: _add(lambda m: m.offsets_skipped, "topic"),
     facts.TokenRefreshed: _up(lambda m: m.refreshes, "provider", "result"),
     facts.TokenKept: _token_kept,
+    facts.LongTextsSent: _add(lambda m: m.long_texts, "provider", "part"),
     facts.RequestsNarrowed: _up(lambda m: m.narrowed, "provider", "reason"),
     facts.LaneCrashed: _up(lambda m: m.crashes),
     facts.LaneGauges: _lane_gauges,

@@ -1,15 +1,18 @@
 """What a provider is: one module of this package that declares its configuration and two pure functions."""
 
+import asyncio
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.document import Strict
+from consumer.core.facts import LongTextsSent
 from consumer.core.model import (
     Batch,
     Blocked,
@@ -25,6 +28,7 @@ from consumer.core.model import (
 from consumer.core.ports import Emit, Sink
 from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.sinks.http import Lost, NotSent, Reach, Reply
+from consumer.sinks.texts import NO_ADVICE, Campaigns, Lengths
 
 DETAIL_LIMIT = 200
 
@@ -42,7 +46,8 @@ class SinkConfig(Strict):
 class Limits:
     """What one account may do: the default quota is None where the provider has none; `timeout_seconds` is the
     longest that one request can take. `needs_title`: a message without a title is none to this provider. `ceiling`: how
-    many people may be told in any so many seconds, where more would do harm."""
+    many people may be told in any so many seconds, where more would do harm; `campaign`: how many may be told one text
+    in a day. `lengths` is advice to those who write texts."""
 
     capacity: Capacity
     timeout_seconds: float
@@ -50,6 +55,8 @@ class Limits:
     quota: Quota | None = None
     needs_title: bool = False
     ceiling: PeopleLimit | None = None
+    lengths: Lengths = NO_ADVICE
+    campaign: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +133,8 @@ class Provider(Generic[C]):
     verdict for the batch, or one for each of its commands. `idempotent`: a request that is repeated unchanged is
     executed once, so that a lost answer is Deferred with the same key and never Unsure. `answers` is the table of the
     provider's answers and their verdicts as the reference shows it; `example` is a configuration that could be one.
+    `probe` makes a call that tells nobody anything and shows whether the account works; None where there is no such call.
+    It uses what is there and refreshes nothing.
     """
 
     name: str
@@ -138,6 +147,7 @@ class Provider(Generic[C]):
     idempotent: bool = False
     answers: tuple[tuple[str, str], ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
+    probe: Callable[[C, ReadSecret], Awaitable[Call | Blocked | Deferred]] | None = None
 
 
 @cache
@@ -164,19 +174,24 @@ def make_sink(
     provider = providers()[config.type]
     limits = provider.limits(config)
     reach = Reach(limits.timeout_seconds, in_flight or limits.in_flight)
-    account = provider.account(config, Surroundings(read_secret, emit, lane))
-    return ProviderSink(provider, config, account, provider.transport(config, reach))
+    surroundings = Surroundings(read_secret, emit, lane)
+    account = provider.account(config, surroundings)
+    return ProviderSink(provider, config, account, provider.transport(config, reach), surroundings)
 
 
 class ProviderSink(Generic[C]):
     """One account of one provider: compose, carry, judge, and never a secret in what comes back."""
 
-    def __init__(self, provider: Provider[C], config: C, account: Account, transport: Transport) -> None:
+    def __init__(
+        self, provider: Provider[C], config: C, account: Account, transport: Transport, surroundings: Surroundings
+    ) -> None:
         self._provider = provider
         self._config = config
         self._account = account
         self._transport = transport
         self._limits = provider.limits(config)
+        self._surroundings = surroundings
+        self._campaigns = Campaigns(self._limits.campaign, lambda: asyncio.get_running_loop().time())
 
     def __repr__(self) -> str:
         return f"ProviderSink({self._provider.name})"
@@ -204,18 +219,30 @@ class ProviderSink(Generic[C]):
         access = self._account.access
         if access is None:
             return (Deferred("not_ready", left=False),)
+        if self._campaigns.full(batch):
+            return (Refused("campaign_ceiling", letter=False),)
         call = self._provider.compose(self._config, batch, access)
         if not isinstance(call, Call):
             return (call,) if isinstance(call, Refused) else call
         if access.home:
             self._transport.allow(access.home)
+        self._tell_lengths(batch)
         answer = await self._transport.post(call.url, call.body, call.headers, call.method)
-        if not isinstance(answer, Reply):
-            return (transport_verdict(answer, idempotent=self.idempotent),)
-        verdicts = self._account.learn(access, answer, self._provider.judge(self._config, batch, answer))
+        verdicts = self._judged(batch, access, answer)
+        self._campaigns.note(batch, verdicts)
         secrets = (access.secret, *access.secrets.values())
         discreet = {verdict: _discreet(verdict, secrets, batch) for verdict in dict.fromkeys(verdicts)}
         return tuple(discreet[verdict] for verdict in verdicts)
+
+    def _judged(self, batch: Batch, access: Access, answer: Reply | NotSent | Lost) -> Verdicts:
+        if not isinstance(answer, Reply):
+            return (transport_verdict(answer, idempotent=self.idempotent),)
+        return self._account.learn(access, answer, self._provider.judge(self._config, batch, answer))
+
+    def _tell_lengths(self, batch: Batch) -> None:
+        long = Counter(part for parcel in batch.parcels for part in self._limits.lengths.exceeded(parcel.message))
+        for part, count in long.items():
+            self._surroundings.emit(LongTextsSent(self._surroundings.lane, self.provider, part, count))
 
     async def close(self) -> None:
         await self._account.close()

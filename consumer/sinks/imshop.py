@@ -5,6 +5,7 @@ Source: https://docs.imshop.io/dopolnitelnye-integracii/profil/otpravka-uvedomle
 
 import json
 import re
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -13,6 +14,7 @@ from consumer.core.model import (
     Batch,
     Blocked,
     Capacity,
+    Command,
     Deferred,
     Delivered,
     Quota,
@@ -22,16 +24,23 @@ from consumer.core.model import (
     Verdicts,
 )
 from consumer.core.secrets import SecretRef
+from consumer.core.text import written_recipient
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, KeyAccount, Limits, Provider, SinkConfig, Surroundings
 from consumer.sinks.http import Http, Reach, Reply, is_final, reach_to, url_problem
+from consumer.sinks.texts import Lengths
 
 # The window, its scope, and what counts are undocumented; a sliding minute over everything is the strictest reading.
 QUOTA = Quota(requests=10, per_seconds=60.0)
 RECIPIENTS_LIMIT = 1000
 LIMIT_SECONDS = 60.0
 DECLINES_PER_COMMAND = 3
+ID_LIMIT = 256
+# Undocumented: what phones show of a title and of a text, with some room.
+LENGTHS = Lengths(title=50, text=150)
+
+STRAY = Refused("recipient", "neither a customer's id nor a phone")
 
 
 class ImshopConfig(SinkConfig):
@@ -44,6 +53,11 @@ class ImshopConfig(SinkConfig):
     )
     key: SecretRef | None = Field(default=None, description="where the key lies; needed unless auth is none")
     recipients_per_request: int = Field(default=RECIPIENTS_LIMIT, ge=1, le=RECIPIENTS_LIMIT)
+    campaign_ceiling: int | None = Field(
+        default=None,
+        ge=1,
+        description="how many may be told one text in a day; campaigns belong on a lane of OneSignal",
+    )
     timeout: Seconds = Field(default=30.0, description="the longest that one request may take")
     allow_http: bool = Field(default=False, description="let the key travel in the clear; for tests alone")
 
@@ -66,14 +80,35 @@ class ImshopConfig(SinkConfig):
 
 def limits(config: ImshopConfig) -> Limits:
     capacity = Capacity(1, config.recipients_per_request)
-    return Limits(capacity, config.timeout, in_flight=2, quota=QUOTA, needs_title=True)
+    return Limits(
+        capacity,
+        config.timeout,
+        in_flight=2,
+        quota=QUOTA,
+        needs_title=True,
+        lengths=LENGTHS,
+        campaign=config.campaign_ceiling,
+    )
 
 
-def compose(config: ImshopConfig, batch: Batch, access: Access) -> Call:
-    """One text; whoever stands in the batch twice is told once."""
+def user_id(command: Command) -> str | None:
+    """The shop's customer, phone or install id as IMSHOP takes it; None for what cannot be one. What begins with a plus
+    is a phone; a number without one is somebody's id and stays as it is."""
+    text = written_recipient(command.recipient)
+    usable = 0 < len(text) <= ID_LIMIT and text.isprintable() and " " not in text and not text.startswith("+")
+    return text if usable else None
+
+
+def compose(config: ImshopConfig, batch: Batch, access: Access) -> Call | Refused | Verdicts:
+    """One text; whoever stands in the batch twice is told once. What IMSHOP would refuse whole stays here."""
     message = batch.parcels[0].message
+    if not message.title.strip() or not message.text.strip():
+        return tuple(Refused("text_empty", "IMSHOP wants a title and a text") for _ in batch.commands)
+    ids = list(dict.fromkeys(user for command in batch.commands if (user := user_id(command)) is not None))
+    if not ids:
+        return tuple(STRAY for _ in batch.commands)
     body: dict[str, Any] = {
-        "userIds": list(dict.fromkeys(command.recipient for command in batch.commands)),
+        "userIds": ids,
         "message": {"title": message.title, "summary": message.text},
     }
     if message.link:
@@ -87,7 +122,14 @@ def compose(config: ImshopConfig, batch: Batch, access: Access) -> Call:
 
 
 def judge(config: ImshopConfig, batch: Batch, reply: Reply) -> Verdicts:
-    return (_verdict(reply),)
+    """One verdict for all, with those apart whose recipient could not be in the request."""
+    verdict = _verdict(reply)
+    fits = [user_id(command) is not None for command in batch.commands]
+    if all(fits):
+        return (verdict,)
+    if isinstance(verdict, Refused) and sum(fits) > 1:
+        verdict = replace(verdict, shared=True)
+    return tuple(verdict if fit else STRAY for fit in fits)
 
 
 _UNAVAILABLE = "integration is unavailable"

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from consumer.core.model import Blocked, Deferred, Delivered, Message, Refused, Unsure, Verdict
 from consumer.sinks.base import Access, Call
-from consumer.sinks.imshop import ImshopConfig, compose, judge
+from consumer.sinks.imshop import STRAY, ImshopConfig, compose, judge
 from tests.sinks.support import CANARY, MESSAGE, ODD_BODIES, batch, reply
 
 URL = "https://push.example.com/v1/push"
@@ -20,6 +20,7 @@ def config(**more: Any) -> ImshopConfig:
 
 def sent(config: ImshopConfig, *recipients: str, message: Message = MESSAGE) -> tuple[Call, Any]:
     call = compose(config, batch(*recipients, message=message), Access(CANARY))
+    assert isinstance(call, Call)
     return call, json.loads(call.body)
 
 
@@ -45,6 +46,44 @@ def test_the_key_stands_where_the_configuration_says() -> None:
 def test_a_message_without_a_link_has_no_deeplink_and_a_lone_surrogate_does_no_harm() -> None:
     _, body = sent(config(), "1", message=Message("Т", "a\ud800b"))
     assert body["message"] == {"title": "Т", "summary": "a?b"}
+
+
+@pytest.mark.parametrize(
+    ("recipient", "sent_as"),
+    [
+        ("9123456789", "9123456789"),
+        ("+7 (999) 123-45-67", "79991234567"),
+        ("+89991234567", "79991234567"),
+        ("install-9", "install-9"),
+        ("+12", None),
+        ("", None),
+        (" ", None),
+        ("a b", None),
+        ("a\x00", None),
+        ("a" * 257, None),
+    ],
+)
+def test_only_what_can_be_an_id_leaves_and_a_written_phone_is_digits(recipient: str, sent_as: str | None) -> None:
+    _, body = sent(config(), "ok", recipient)
+    assert body["userIds"] == ["ok", *([sent_as] if sent_as else [])]
+    verdicts = judge(config(), batch("ok", recipient), reply(200, {"success": True}))
+    assert verdicts == ((Delivered(),) if sent_as else (Delivered(), STRAY))
+    if sent_as is None:
+        assert compose(config(), batch(recipient), Access(CANARY)) == (STRAY,)
+
+
+def test_a_stray_recipient_buries_nobody_else() -> None:
+    verdicts = judge(config(), batch("1", "", "2"), reply(400, BAD))
+    assert [each.shared for each in verdicts if isinstance(each, Refused)] == [True, False, True]
+    verdicts = judge(config(), batch("1", ""), reply(400, BAD))
+    assert [each.shared for each in verdicts if isinstance(each, Refused)] == [False, False]
+
+
+@pytest.mark.parametrize("message", [Message("", "т"), Message("т", ""), Message(" ", "т"), Message("т", "\n")])
+def test_a_message_that_imshop_would_refuse_does_not_leave(message: Message) -> None:
+    refused = compose(config(), batch("1", "2", message=message), Access(CANARY))
+    assert isinstance(refused, tuple)
+    assert [each.reason for each in refused if isinstance(each, Refused)] == ["text_empty"] * 2
 
 
 UNAVAILABLE = {"success": False, "error": "Integration is unavailable"}
