@@ -19,7 +19,6 @@ from consumer.sinks.tokens import NOTES, Pen, Tokens, TokenStore, read_tokens
 REFRESH_SECONDS = 10.0
 RETRY_SECONDS = 30.0
 RETRY_CAP_SECONDS = 900.0
-FAILURES_BEFORE_BLOCKED = 3
 NOTES_SECONDS = 30.0
 REFRESH_TOKEN_SECONDS = 180 * 86_400.0
 
@@ -271,8 +270,9 @@ class TokenGuard:
         if trouble.reason == "invalid_grant":
             self._spent = used.refresh
             return trouble
-        if isinstance(trouble, Deferred) and self._failures >= FAILURES_BEFORE_BLOCKED:
-            trouble = Blocked(trouble.reason, f"{self._failures} refreshes in a row failed")
+        if isinstance(trouble, Deferred):
+            # Without a token nothing can be sent, so the lane says why at once, and tries the same pair again.
+            trouble = Blocked(trouble.reason, f"the token service gave no pair, {self._failures} times in a row")
         seconds = min(RETRY_CAP_SECONDS, RETRY_SECONDS * 2.0 ** min(self._failures - 1, 10))
         self._wait(trouble, seconds)
         return self._remaining() or trouble

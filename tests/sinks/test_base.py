@@ -1,5 +1,6 @@
 """Providers are found, sinks are made of their configuration, and no secret comes out of one."""
 
+import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -176,6 +177,24 @@ async def test_a_portal_tells_its_staff_and_an_ended_token_costs_one_deferral(
     assert await sink.send(batch("17")) == (Delivered(),)
     assert portal.oauth.refreshes == 1
     assert [delivery.recipient for delivery in portal.deliveries] == ["17", "4", "17"]
+    await sink.close()
+
+
+async def test_a_token_that_ends_under_fifty_parallel_calls_is_refreshed_once(
+    portal: Bitrix24Fake, tmp_path: Path
+) -> None:
+    sink = await staff(portal, tmp_path)
+    portal.oauth.expire()
+
+    async def tell(user: int) -> None:
+        while await sink.send(batch(str(user))) != (Delivered(),):
+            assert await sink.ready() is None
+
+    await asyncio.gather(*(tell(user) for user in range(1, 26)))
+    portal._levels.clear()
+    await asyncio.gather(*(tell(user) for user in range(26, 51)))
+    assert portal.oauth.refreshes == 1
+    assert sorted(int(delivery.recipient) for delivery in portal.deliveries) == list(range(1, 51))
     await sink.close()
 
 

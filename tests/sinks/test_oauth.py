@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.core.facts import Fact, TokenRefreshed
+from consumer.core.facts import Fact, TokenKept, TokenRefreshed
 from consumer.core.model import Blocked, Deferred
 from consumer.core.secrets import SecretRef
 from consumer.demo.fakes import Bitrix24Fake, write_tokens
@@ -126,13 +126,16 @@ async def test_a_token_that_was_accepted_once_may_be_refreshed_again_when_it_end
     assert world.fake.oauth.refreshes == 2
 
 
+NO_PAIR = Blocked("token_endpoint", "the token service gave no pair, 1 times in a row")
+
+
 async def test_an_answer_lost_after_rotation_ends_blocked_after_two_refreshes(world: World) -> None:
     guard = world.guard()
     await refuse(guard)
     world.fake.fail("reset_after", 1, path="/oauth")
-    assert await guard.ready() == Deferred("token_endpoint", 30.0, left=False)
+    assert await guard.ready() == NO_PAIR, "why nothing is sent is said at once"
     world.now += 29
-    assert await guard.ready() == Deferred("token_endpoint", 1.0, left=False)
+    assert await guard.ready() == NO_PAIR
     world.now += 1
     blocked = await guard.ready()
     assert isinstance(blocked, Blocked)
@@ -147,7 +150,7 @@ async def test_an_answer_lost_before_rotation_is_repeated_with_the_same_token(wo
     guard = world.guard()
     await refuse(guard)
     world.fake.fail("reset_before", 1, path="/oauth")
-    assert isinstance(await guard.ready(), Deferred)
+    assert await guard.ready() == NO_PAIR
     world.now += 30
     assert await guard.ready() is None
     assert world.fake.oauth.refreshes == 1
@@ -162,8 +165,7 @@ async def test_an_endpoint_that_is_down_is_asked_rarely_and_heals(world: World) 
         asked.append(await guard.ready())
         world.now += 1
     assert len(world.fake.requests) <= 600 / 30
-    assert isinstance(asked[0], Deferred)
-    assert isinstance(asked[-1], Blocked)
+    assert all(isinstance(answer, Blocked) for answer in asked)
     world.fake.heal()
     world.now += 900
     assert await guard.ready() is None
@@ -173,9 +175,7 @@ async def test_all_who_wait_wake_when_a_refresh_hangs(world: World) -> None:
     guard = world.guard(total_seconds=0.1)
     await refuse(guard)
     world.fake.fail("hang", path="/oauth")
-    assert (
-        await asyncio.gather(*(guard.ready() for _ in range(20))) == [Deferred("token_endpoint", 30.0, left=False)] * 20
-    )
+    assert await asyncio.gather(*(guard.ready() for _ in range(20))) == [NO_PAIR] * 20
     assert len(world.fake.requests) == 1
 
 
@@ -210,6 +210,64 @@ async def test_two_processes_do_not_refresh_at_once(world: World) -> None:
     assert await guard.ready() == Deferred("token_refresh_elsewhere", 1.0, left=False)
     pen.release()
     assert await guard.ready() is None
+
+
+async def test_two_processes_that_refresh_at_once_make_at_most_two_refreshes(world: World) -> None:
+    guards = [world.guard(), world.guard()]
+    for guard in guards:
+        await refuse(guard)
+    world.fake.fail("slow", path="/oauth", seconds=0.05)
+    for _ in range(200):
+        asked = await asyncio.gather(*(guard.ready() for guard in guards for _ in range(25)))
+        if asked == [None] * 50:
+            break
+        assert {answer for answer in asked if answer} == {Deferred("token_refresh_elsewhere", 1.0, left=False)}
+    assert world.fake.oauth.refreshes <= 2
+    assert guards[0].access_token == guards[1].access_token == kept(world)
+
+
+async def test_what_was_learnt_lies_beside_the_pair_and_outlives_refreshes_and_processes(world: World) -> None:
+    guard = world.guard()
+    await guard.ready()
+    guard.note("learnt", {"home": "https://new.bitrix24.ru"})
+    assert await guard.ready() is None
+    assert json.loads(world.path.read_text())["vestnik"]["learnt"] == {"home": "https://new.bitrix24.ru"}
+    await refuse(guard)
+    assert await guard.ready() is None
+    peer = world.guard()
+    assert await peer.ready() is None
+    assert peer.notes["learnt"] == {"home": "https://new.bitrix24.ru"}
+    assert peer.notes["obtained"] == world.wall
+
+
+async def test_notes_that_the_store_does_not_take_stop_no_request_and_are_tried_again(world: World) -> None:
+    guard = world.guard()
+    await guard.ready()
+    pen = TokenFile(world.path).hold()
+    assert isinstance(pen, TokenPen)
+    guard.note("learnt", {"single": True})
+    assert await guard.ready() is None
+    assert "vestnik" not in json.loads(world.path.read_text())
+    pen.release()
+    assert await guard.ready() is None
+    assert "vestnik" not in json.loads(world.path.read_text()), "not at each request"
+    world.now += 30
+    assert await guard.ready() is None
+    assert json.loads(world.path.read_text())["vestnik"] == {"learnt": {"single": True}}
+
+
+async def test_the_age_of_a_pair_is_said_when_it_is_found_and_when_it_is_got(world: World) -> None:
+    world.wall = 1_700_000_000.0
+    document = json.loads(world.path.read_text())
+    world.path.write_text(json.dumps({**document, "expires": 1_700_003_600, "expires_in": 3600}))
+    guard = world.guard()
+    await refuse(guard)
+    world.wall += 100
+    assert await guard.ready() is None
+    first, second = (fact for fact in world.facts if isinstance(fact, TokenKept))
+    assert (first.obtained_at, first.expires_at) == (1_700_000_000.0, 1_700_003_600.0)
+    assert second.obtained_at == 1_700_000_100.0
+    assert second.refresh_expires_at - second.obtained_at == 180 * 86_400
 
 
 async def test_a_wrong_secret_blocks_until_it_is_put_right(world: World) -> None:
