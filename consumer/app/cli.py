@@ -18,6 +18,7 @@ import typer
 
 if TYPE_CHECKING:
     from consumer.app.setup import Setup
+    from consumer.core.suppressions import Suppression
     from consumer.streams.settings import KafkaSettings
     from consumer.streams.topics import TopicSpec
 
@@ -40,8 +41,10 @@ topics_app = typer.Typer(help="The topics that the lanes need.", no_args_is_help
 config_app = typer.Typer(help="The configuration told back.", no_args_is_help=True)
 app.add_typer(topics_app, name="topics")
 app.add_typer(config_app, name="config")
+suppress_app = typer.Typer(help="Who is not to be told, whatever happens to their orders.", no_args_is_help=True)
 auth_app = typer.Typer(help="Authorise our application at a provider.", no_args_is_help=True)
 app.add_typer(auth_app, name="auth")
+app.add_typer(suppress_app, name="suppress")
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="The configuration.", dir_okay=True)
@@ -176,17 +179,28 @@ def topics_check(
 
 
 def _topics(config: Path, replicas: int, output: Format) -> "tuple[KafkaSettings, list[TopicSpec]]":
-    from consumer.app.wiring import kafka_settings  # noqa: PLC0415
-    from consumer.streams.topics import Shape, wanted  # noqa: PLC0415
+    from consumer.app.wiring import kafka_settings, wanted_topics  # noqa: PLC0415
 
     # What the library says of a broker that is not there, our own line says better.
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     setup = _setup(config, output)
     if setup.config.kafka is None:
         _leave("the configuration has no kafka, so that there are no topics", USAGE)
-    memory_seconds = max(lane.memory for lane in setup.config.lanes.values())
-    shape = Shape(replicas, memory_seconds, setup.config.topics.dead_letters)
-    return kafka_settings(setup), wanted(list(setup.config.lanes), setup.config.topics.sources, shape)
+    return kafka_settings(setup), wanted_topics(setup, replicas)
+
+
+@app.command()
+def doctor(config: ConfigPath = DEFAULT_CONFIG, replicas: Replicas = 3, output: OutputFormat = Format.TABLE) -> None:
+    """Is everything there that the lanes need: secrets, brokers, topics, providers? Nobody is told anything."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.doctor import diagnose  # noqa: PLC0415
+
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    rows = asyncio.run(diagnose(_setup(config, output), replicas))
+    told.tell_diagnosis(rows, told.Output(output))
+    raise typer.Exit(FAILED if any(row.state == "failed" for row in rows) else FINE)
 
 
 # --- configuration ----------------------------------------------------------------------------------------------------
@@ -209,6 +223,59 @@ def config_schema(
     from consumer.app import show, told  # noqa: PLC0415
 
     told.as_json(show.routes_schema() if routes else show.config_schema())
+
+
+# --- whom not to tell -------------------------------------------------------------------------------------------------
+
+Recipients = Annotated[list[str], typer.Argument(help="As a lane names them: customer ids, phones with +, user ids.")]
+
+
+@suppress_app.command("add")
+def suppress_add(
+    recipients: Recipients,
+    config: ConfigPath = DEFAULT_CONFIG,
+    reason: Annotated[str, typer.Option(help="Why, for people; nothing personal.")] = "",
+    until: Annotated[str | None, typer.Option(help="Tell them again from then on, e.g. 2026-12-31.")] = None,
+    lane: Annotated[list[str] | None, typer.Option(help="Only on this lane; may be repeated.")] = None,
+) -> None:
+    """Put recipients on the list. Only their keyed hashes leave this machine."""
+    from consumer.app import suppressing  # noqa: PLC0415
+
+    setup = _setup(config, Format.TABLE)
+    suppression = suppressing.asked(reason, until, lane or (), list(setup.config.lanes))
+    if isinstance(suppression, str):
+        _leave(suppression, USAGE)
+    _suppress(setup, recipients, suppression)
+
+
+@suppress_app.command("remove")
+def suppress_remove(recipients: Recipients, config: ConfigPath = DEFAULT_CONFIG) -> None:
+    """Take recipients off the list."""
+    _suppress(_setup(config, Format.TABLE), recipients, None)
+
+
+def _suppress(setup: "Setup", recipients: list[str], suppression: "Suppression | None") -> None:
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import suppressing  # noqa: PLC0415
+
+    failed = asyncio.run(suppressing.suppress(setup, recipients, suppression))
+    if failed is not None:
+        _leave(failed, FAILED)
+    typer.echo(f"{len(recipients)} {'listed' if suppression is not None else 'taken off the list'}.")
+
+
+@suppress_app.command("list")
+def suppress_list(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
+    """Who is on the list, by hash: nobody can be read out of it."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import suppressing, told  # noqa: PLC0415
+
+    found = asyncio.run(suppressing.listing(_setup(config, output)))
+    if isinstance(found, str):
+        _leave(found, FAILED)
+    told.tell_listed(found, told.Output(output))
 
 
 # --- authorisation ----------------------------------------------------------------------------------------------------
@@ -267,7 +334,9 @@ def _leave(words: str, code: int) -> NoReturn:
 
 
 # The demo brings the broker and half of the package with it: commands that are called by name do without.
-if sys.argv[1:2] not in [[name] for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth")]:
+if sys.argv[1:2] not in [
+    [name] for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth", "doctor", "suppress")
+]:
     from consumer.demo import commands as demo_commands
     from consumer.simulate import commands as simulate_commands
 

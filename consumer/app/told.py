@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -14,6 +14,10 @@ from consumer.app.show import Value
 from consumer.core.document import Problem
 from consumer.core.model import Message
 from consumer.streams.topics import TopicProblem
+
+if TYPE_CHECKING:
+    from consumer.app.doctor import Row
+    from consumer.app.suppressing import Listed
 
 PHONE_WIDTH = 46
 
@@ -96,6 +100,18 @@ def _phone(message: Message) -> Group:
     return Group(*lines, Text(length, style="dim"))
 
 
+def tell_diagnosis(rows: Sequence["Row"], output: Output) -> None:
+    """What was looked at, and how it stands."""
+    if output is Output.JSON:
+        as_json([asdict(row) for row in rows])
+        return
+    marks = {"fine": "ok  ", "warning": "WARN", "failed": "FAIL"}
+    for row in rows:
+        say(f"{marks[row.state]}  {row.part}: {row.what}" + (f" — {row.detail}" if row.detail else ""))
+    failed = sum(row.state == "failed" for row in rows)
+    say("Everything is there." if not failed else f"{failed} of {len(rows)} failed.")
+
+
 def tell_topics(problems: Sequence[TopicProblem], good: str, output: Output) -> None:
     """What is wrong with the topics, or that all is well."""
     if output is Output.JSON:
@@ -105,3 +121,15 @@ def tell_topics(problems: Sequence[TopicProblem], good: str, output: Output) -> 
         complain(str(problem))
     if not problems:
         say(good)
+
+
+def tell_listed(found: Sequence["Listed"], output: Output) -> None:
+    """Who is not to be told, by hash."""
+    if output is Output.JSON:
+        as_json([asdict(one) for one in found])
+        return
+    for one in found:
+        where = f" on {', '.join(one.lanes)}" if one.lanes else ""
+        until = f" until {one.until}" if one.until else ""
+        say(f"{one.hash}{where}{until}  {one.reason}".rstrip())
+    say(f"{len(found)} listed.")

@@ -5,13 +5,16 @@ import secrets
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from consumer.app.config import Config, LaneConfig
 from consumer.app.families import Expected, LaneNames
 from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
-from consumer.core.model import Bounds, Quota, Trouble
+from consumer.app.suppressing import suppression_parts
+from consumer.core.ceiling import PeopleLimit
+from consumer.core.model import Bounds, Cap, Quota, Trouble
 from consumer.core.plan import Planner
 from consumer.core.ports import DeadLetters, Emit, Journal, Source
 from consumer.engine.lane import Lane
@@ -19,6 +22,9 @@ from consumer.engine.run import Berth
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.sinks.base import limits_of, make_sink
 from consumer.streams.settings import KafkaSettings, ReadPassword, SecurityProtocol, Timing
+
+if TYPE_CHECKING:
+    from consumer.streams.topics import TopicSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,15 @@ def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
         username=security.sasl.user,
         password=_password(setup),
     )
+
+
+def wanted_topics(setup: Setup, replicas: int) -> "list[TopicSpec]":
+    """Every topic that the lanes of the configuration need."""
+    from consumer.streams.topics import Shape, wanted  # noqa: PLC0415
+
+    memory_seconds = max(lane.memory for lane in setup.config.lanes.values())
+    shape = Shape(replicas, memory_seconds, setup.config.topics.dead_letters)
+    return wanted(list(setup.config.lanes), setup.config.topics.sources, shape)
 
 
 def _timing(session_seconds: float) -> Timing:
@@ -156,7 +171,10 @@ def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, mem
     def build() -> Lane:
         streams = open_streams(name)
         sink = make_sink(account, setup.read_secret, emit, name, in_flight=config.in_flight)
-        parts = LaneParts(streams.source, streams.journal, streams.dead_letters, sink, planner, emit)
+        suppressions = suppression_parts(setup, emit, name)
+        parts = LaneParts(
+            streams.source, streams.journal, streams.dead_letters, sink, planner, emit, suppressions=suppressions
+        )
         return Lane(settings, parts)
 
     return build
@@ -178,11 +196,17 @@ def lane_settings(setup: Setup, name: str, member: str) -> LaneSettings:
         start_at="earliest" if setup.config.source is not None else config.start_at,
         lost_offsets=config.lost_offsets,
         drain_seconds=config.drain,
+        caps=tuple(Cap(cap.messages, cap.per) for cap in config.caps),
+        ceiling=_ceiling(config) or limits.ceiling,
     )
 
 
 def _quota(config: LaneConfig) -> Quota | None:
     return None if config.quota is None else Quota(config.quota.requests, config.quota.per, config.quota.bucket)
+
+
+def _ceiling(config: LaneConfig) -> PeopleLimit | None:
+    return None if config.ceiling is None else PeopleLimit(config.ceiling.recipients, config.ceiling.per)
 
 
 def _bounds(config: LaneConfig, whole: Config) -> Bounds:

@@ -17,6 +17,7 @@ from consumer.app.setup import Setup, load_setup
 from consumer.app.wiring import kafka_settings
 from consumer.core.model import Trouble
 from consumer.demo.demo import DemoOptions, run_demo
+from consumer.demo.fakes import options_of, serve
 from consumer.demo.olist import BRAZIL, Window, publications, read_orders
 from consumer.demo.publish import Account, publish_all
 from consumer.demo.shop import Pace, Publication, Shop
@@ -38,19 +39,39 @@ Day = Annotated[datetime | None, typer.Option(formats=DATE[:1], help="With --oli
 Since = Annotated[datetime | None, typer.Option("--from", formats=DATE, help="With --olist: from this time on.")]
 Until = Annotated[datetime | None, typer.Option("--to", formats=DATE, help="With --olist: up to this time.")]
 Shift = Annotated[bool, typer.Option(help="With --olist: events occur now. Without it they keep their old times.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="0 is any that is free.")]
+Strangers = Annotated[str, typer.Option(help="Who has no subscription, with commas between.")]
+TokenFile = Annotated[Path | None, typer.Option(help="Write a token pair of the fake portal here.", dir_okay=False)]
 Open = Annotated[float, typer.Option(min=1.0, help="Without --olist: how long the sample shop publishes.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register both commands."""
+    """Register the commands."""
     app.command("demo")(demo)
     app.command("publish")(publish)
+    app.command("fakes")(fakes)
 
 
 def demo(seconds: Seconds = 60.0, rate: Rate = 6.0, report: Report = None, seed: Seed = 1, fast: Fast = 1.0) -> None:
     """A broker, two providers, a shop and the consumer in one process; then a report of what came of it."""
     options = DemoOptions(seconds, rate, report, seed, fast)
     raise typer.Exit(_run(lambda stop: run_demo(options, Console(), stop)))
+
+
+def fakes(
+    imshop_port: Port = 0,
+    bitrix_port: Port = 0,
+    onesignal_port: Port = 0,
+    webhook_port: Port = 0,
+    *,
+    strangers: Strangers = "",
+    token_file: TokenFile = None,
+) -> None:
+    """Fake providers on this machine until it is stopped; faults are switched over HTTP while they run."""
+    words = [f"--imshop-port={imshop_port}", f"--bitrix-port={bitrix_port}", f"--onesignal-port={onesignal_port}"]
+    words += [f"--webhook-port={webhook_port}", f"--strangers={strangers}"]
+    words += [f"--token-file={token_file}"] if token_file is not None else []
+    asyncio.run(serve(options_of(words)))
 
 
 def publish(  # noqa: PLR0913 - the options of a command, each with a name of its own

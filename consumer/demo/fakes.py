@@ -1,8 +1,10 @@
 """Fake providers on loopback, for tests and the demo; run as a program they serve tests with several processes.
 
-    python -m consumer.demo.fakes --imshop-port 0 --bitrix-port 0
+    vestnik fakes --imshop-port 0 --bitrix-port 0
 
-prints one JSON line with the addresses, and serves until it is stopped.
+prints one JSON line with the addresses, and serves until it is stopped. Each address has `/_fake/report`,
+`/_fake/deliveries`, `/_fake/requests`, and `/_fake/faults`, where a PUT of `{"kind": "hang", "times": 3}` makes it go
+wrong and a DELETE heals it.
 """
 
 import argparse
@@ -22,6 +24,9 @@ from consumer.demo.fakes_bitrix24 import Bitrix24Fake as Bitrix24Fake
 from consumer.demo.fakes_bitrix24 import Bitrix24Profile as Bitrix24Profile
 from consumer.demo.fakes_imshop import ImshopFake as ImshopFake
 from consumer.demo.fakes_imshop import ImshopProfile as ImshopProfile
+from consumer.demo.fakes_onesignal import OnesignalFake as OnesignalFake
+from consumer.demo.fakes_onesignal import OnesignalProfile as OnesignalProfile
+from consumer.demo.fakes_webhook import WebhookFake as WebhookFake
 
 
 def write_tokens(path: Path, fake: Bitrix24Fake) -> None:
@@ -32,7 +37,7 @@ def write_tokens(path: Path, fake: Bitrix24Fake) -> None:
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Both fakes, until SIGTERM or SIGINT."""
+    """All fakes, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -46,6 +51,12 @@ async def serve(options: argparse.Namespace) -> None:
         if options.token_file is not None:
             await asyncio.to_thread(write_tokens, options.token_file, bitrix24)
         addresses = {"imshop": imshop.url, "bitrix24": bitrix24.url, "oauth": bitrix24.oauth_url}
+        strangers = frozenset(options.strangers.split(",")) - {""}
+        others = OnesignalProfile(strangers=strangers)
+        onesignal = OnesignalFake(options.onesignal_key, profile=others, port=options.onesignal_port)
+        webhook = WebhookFake(options.webhook_key, strangers, port=options.webhook_port)
+        addresses["onesignal"] = (await stack.enter_async_context(onesignal)).url
+        addresses["webhook"] = (await stack.enter_async_context(webhook)).url
         sys.stdout.write(json.dumps(addresses) + "\n")
         sys.stdout.flush()
         await stop.wait()
@@ -64,6 +75,11 @@ def options_of(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--bitrix-client-secret", default="client-secret")
     parser.add_argument("--token-seconds", type=float, default=3600.0)
     parser.add_argument("--token-file", type=Path, default=None, help="write a token pair of the fake portal here")
+    parser.add_argument("--onesignal-port", type=int, default=0)
+    parser.add_argument("--onesignal-key", default="onesignal-key")
+    parser.add_argument("--webhook-port", type=int, default=0)
+    parser.add_argument("--webhook-key", default=None)
+    parser.add_argument("--strangers", default="", help="who has no subscription at OneSignal and the webhook: 1,2,3")
     return parser.parse_args(arguments)
 
 

@@ -185,6 +185,8 @@ class Bitrix24Fake(FakeProvider):
     def _call(self, method: str, document: dict[str, Any], arrival: Arrival) -> web.Response:
         if method == "batch":
             return self._batch(document, arrival)
+        if method == "scope":
+            return web.json_response({"result": ["pull"], "time": self._time(PUSH, arrival.at)})
         if method != PUSH:
             return self._error("ERROR_METHOD_NOT_FOUND", "Method not found!")
         wrong = self._push(document, arrival)

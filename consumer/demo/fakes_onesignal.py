@@ -57,6 +57,8 @@ class OnesignalFake(FakeProvider):
         refusal = self._gate(request, document, arrival)
         if refusal is not None:
             return refusal
+        if request.method == hdrs.METH_GET:
+            return web.json_response({"total_count": 0, "notifications": []})
         key = document.get("idempotency_key")
         at, answer = self.known.get(str(key), (-1e18, {}))
         if key is not None and arrival.at - at < self.profile.remembers_seconds:
@@ -77,13 +79,13 @@ class OnesignalFake(FakeProvider):
                 return _bad(fault.status, fault.code or "Internal error")
 
     def _gate(self, request: web.Request, document: dict[str, Any], arrival: Arrival) -> web.Response | None:
-        if request.path != "/notifications" or request.method != hdrs.METH_POST:
+        if request.path != "/notifications" or request.method not in (hdrs.METH_POST, hdrs.METH_GET):
             return _bad(404, "Not found")
         if self._is_over_limit(arrival.at):
             return self._over_limit()
         if self.key is not None and request.headers.get("Authorization") != f"Key {self.key}":
             return _bad(403, "Access denied. Please include a valid API key")
-        problem = _problem(document)
+        problem = _problem(document) if request.method == hdrs.METH_POST else ""
         return _bad(400, problem) if problem else None
 
     def _tell(self, document: dict[str, Any], arrival: Arrival) -> dict[str, Any]:

@@ -133,8 +133,8 @@ class Provider(Generic[C]):
     verdict for the batch, or one for each of its commands. `idempotent`: a request that is repeated unchanged is
     executed once, so that a lost answer is Deferred with the same key and never Unsure. `answers` is the table of the
     provider's answers and their verdicts as the reference shows it; `example` is a configuration that could be one.
-    `probe` makes a call that tells nobody anything and shows whether the account works; None where there is no such call.
-    It uses what is there and refreshes nothing.
+    `probe` makes a call that tells nobody anything and shows whether the account works, with what is there, refreshing
+    nothing; None where there is no such call.
     """
 
     name: str

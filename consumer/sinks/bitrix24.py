@@ -27,7 +27,7 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from consumer.core.secrets import SecretRef
+from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings
@@ -327,6 +327,15 @@ def _transport(config: Bitrix24Config, reach: Reach) -> Http:
     return Http(reach_to(reach, config.portal))
 
 
+async def _probe(config: Bitrix24Config, read_secret: ReadSecret) -> Call | Blocked | Deferred:
+    """The application's own scopes are asked for, with the token that is there: only the lane's owner refreshes."""
+    tokens = await FileStore(Path(config.token_file)).read()
+    if not isinstance(tokens, Tokens):
+        return tokens
+    body = json.dumps({"auth": tokens.access}).encode()
+    return Call(f"{config.portal.rstrip('/')}/rest/scope", body, {"Content-Type": "application/json"})
+
+
 PROVIDER = Provider(
     name="bitrix24",
     config=Bitrix24Config,
@@ -335,6 +344,7 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    probe=_probe,
     example={
         "portal": "https://example.bitrix24.ru",
         "token_file": "tokens/bitrix24.json",

@@ -7,6 +7,7 @@ models of OneSignal's own SDKs: a notification was made when the answer has an i
 import json
 import uuid
 from typing import Any, ClassVar, Literal
+from urllib.parse import urlencode
 
 from pydantic import Field, field_validator, model_validator
 
@@ -24,10 +25,20 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from consumer.core.secrets import SecretRef
+from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
-from consumer.sinks.base import Access, Account, Call, KeyAccount, Limits, Provider, SinkConfig, Surroundings
+from consumer.sinks.base import (
+    Access,
+    Account,
+    Call,
+    KeyAccount,
+    Limits,
+    Provider,
+    SinkConfig,
+    Surroundings,
+    usable_secret,
+)
 from consumer.sinks.http import Http, Reach, Reply, origin_of, reach_to, url_problem
 
 # The free plan's; paid ones allow more.
@@ -246,6 +257,15 @@ def _transport(config: OnesignalConfig, reach: Reach) -> Http:
     return Http(reach_to(reach, config.url))
 
 
+async def _probe(config: OnesignalConfig, read_secret: ReadSecret) -> Call | Blocked:
+    """The app's last notification is asked for, which needs the same key."""
+    secret = usable_secret(config.key, read_secret)
+    if isinstance(secret, Blocked):
+        return secret
+    query = urlencode({"app_id": config.app_id, "limit": 1})
+    return Call(f"{config.url}?{query}", b"", {"Authorization": f"Key {secret}"}, "GET")
+
+
 PROVIDER = Provider(
     name="onesignal",
     config=OnesignalConfig,
@@ -256,6 +276,7 @@ PROVIDER = Provider(
     transport=_transport,
     idempotent=True,
     answers=ANSWERS,
+    probe=_probe,
     example={
         "app_id": "5eb5a37e-b458-11e3-ac11-000c2940e62c",
         "key": {"file": "/run/secrets/onesignal"},

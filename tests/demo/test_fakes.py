@@ -8,7 +8,15 @@ from typing import Any
 import aiohttp
 import pytest
 
-from consumer.demo.fakes import Bitrix24Fake, Bitrix24Profile, ImshopFake, ImshopProfile
+from consumer.demo.fakes import (
+    Bitrix24Fake,
+    Bitrix24Profile,
+    ImshopFake,
+    ImshopProfile,
+    OnesignalFake,
+    OnesignalProfile,
+    WebhookFake,
+)
 
 
 class Clock:
@@ -153,14 +161,79 @@ async def test_a_batch_has_the_quirks_of_the_real_one() -> None:
         assert body["result"]["result_error"] == []
 
 
+def message(*ids: str, key: str | None = None, **more: Any) -> dict[str, Any]:
+    body = {"app_id": "a", "contents": {"en": "текст"}, "include_aliases": {"external_id": list(ids)}}
+    return {**body, "target_channel": "push", **({} if key is None else {"idempotency_key": key}), **more}
+
+
+async def test_onesignal_executes_a_key_once_and_names_strangers() -> None:
+    async with OnesignalFake(None, None, OnesignalProfile(strangers=frozenset({"9"}))) as fake:
+        key = "6f0d5c52-6a5e-5c0b-9d43-0c3f0f1b7a11"
+        first = await call("POST", fake.url, message("1", "9", key=key))
+        assert first[1]["errors"] == {"invalid_aliases": {"external_id": ["9"]}}
+        assert await call("POST", fake.url, message("1", "9", key=key)) == first
+        assert (await call("POST", fake.url, message("9")))[1]["id"] == ""
+        assert [delivery.recipient for delivery in fake.deliveries] == ["1"]
+        assert fake.repeated == 1
+
+
+async def test_onesignal_forgets_a_key_after_thirty_days() -> None:
+    clock = Clock()
+    async with OnesignalFake(None, None, clock=clock) as fake:
+        body = message("1", key="6f0d5c52-6a5e-5c0b-9d43-0c3f0f1b7a11")
+        await call("POST", fake.url, body)
+        clock.now += 31 * 86_400
+        await call("POST", fake.url, body)
+        assert len(fake.deliveries) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"app_id": ""},
+        {"contents": {"ru": "текст"}},
+        {"idempotency_key": "1.7"},
+        {"collapse_id": "x" * 65},
+        {"include_aliases": {"external_id": []}},
+        {"include_aliases": {"external_id": [str(number) for number in range(20_001)]}},
+        {"target_channel": "email"},
+        {"included_segments": ["All"]},
+        {"include_aliases": None},
+    ],
+)
+async def test_onesignal_is_strict_about_what_it_takes(change: dict[str, Any]) -> None:
+    async with OnesignalFake(None, None) as fake:
+        assert (await call("POST", fake.url, {**message("1"), **change}))[0] == 400
+        assert fake.deliveries == []
+
+
+async def test_onesignal_counts_requests_in_a_second() -> None:
+    clock = Clock()
+    async with OnesignalFake(None, (2, 1.0), clock=clock) as fake:
+        assert [(await call("POST", fake.url, message("1")))[0] for _ in range(3)] == [200, 200, 429]
+
+
+async def test_a_gateway_takes_what_has_a_text_and_recipients() -> None:
+    async with WebhookFake(None, frozenset({"9"})) as fake:
+        assert (await call("PUT", fake.url, {"to": ["1", "9"], "text": "т"}))[1] == {"ok": True, "unknown": ["9"]}
+        assert (await call("POST", fake.url, {"to": "1", "text": "т"}))[0] == 422
+        assert (await call("DELETE", fake.url, {}))[0] == 405
+        assert [delivery.recipient for delivery in fake.deliveries] == ["1"]
+
+
 async def test_the_fakes_run_as_a_program_that_prints_its_addresses() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "consumer.demo.fakes", "--imshop-key", "k", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "consumer.app.cli", "fakes", "--strangers", "9", stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:
         addresses = json.loads(await asyncio.wait_for(process.stdout.readline(), 30))
-        assert (await call("POST", addresses["imshop"], push("1")))[0] == 200
+        assert (await call("POST", addresses["imshop"], {**push("1"), "key": "imshop-key"}))[0] == 200
+        gateway = addresses["webhook"]
+        assert (await call("POST", gateway, {"to": ["9"], "text": "т"}))[1]["unknown"] == ["9"]
+        faults = gateway.replace("/v1/push", "/_fake/faults")
+        await call("PUT", faults, {"kind": "unavailable"})
+        assert (await call("POST", gateway, {"to": ["1"], "text": "т"}))[0] == 503
         portal = addresses["bitrix24"]
         assert (await call("GET", f"{portal}/_fake/report"))[1]["requests"] == 0
     finally:

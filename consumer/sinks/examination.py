@@ -1,0 +1,97 @@
+"""Looks at an account without telling anybody anything: is it reached, is its certificate good, does its key work?"""
+
+import asyncio
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from consumer.core.model import Batch, Blocked, Command, Deferred, Message, Parcel, Refused, Terms
+from consumer.core.secrets import ReadSecret
+from consumer.sinks.base import Provider, SinkConfig, providers
+from consumer.sinks.http import CONNECT_SECONDS, Http, Origin, Reach, Reply, origin_of, reach_to
+
+PROBE_SECONDS = 15.0
+
+# Judges look at whom a batch is for; a probe is for nobody.
+_NOBODY = Command(bytes(12), bytes(4), Terms("probe"), "1", (Message("", "probe"),), None, 0, 0.0, 1.0)
+_PROBE = Batch("0.0", 0, (Parcel(_NOBODY.wordings[0], 0, (_NOBODY,)),))
+
+State = Literal["fine", "warning", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was looked at, and how it stands."""
+
+    what: str
+    state: State
+    detail: str = ""
+
+
+def addresses(config: SinkConfig) -> Iterator[tuple[str, Origin]]:
+    """Every address that the configuration names, with its key."""
+    for name, value in config:
+        origin = origin_of(value) if isinstance(value, str) else None
+        if origin is not None:
+            yield name, origin
+
+
+async def examine(config: SinkConfig, read_secret: ReadSecret) -> list[Finding]:
+    """The account's addresses, and its credential where a harmless call can show it."""
+    found = [await _reach(name, origin) for name, origin in addresses(config)]
+    if all(finding.state == "fine" for finding in found):
+        found += await _probe(config, read_secret)
+    return found
+
+
+async def _reach(name: str, origin: Origin) -> Finding:
+    """A connection and, where it is https, a certificate that holds; no request."""
+    where = f"{name} {origin.host}:{origin.port}"
+    context = await asyncio.to_thread(ssl.create_default_context) if origin.scheme == "https" else None
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(origin.host, origin.port, ssl=context)
+    except ssl.SSLError as error:
+        return Finding(where, "failed", f"TLS: {getattr(error, 'verify_message', '') or error.reason}")
+    except TimeoutError:
+        return Finding(where, "failed", f"no connection within {CONNECT_SECONDS:g} s")
+    except OSError as error:
+        return Finding(where, "failed", error.strerror or type(error).__name__)
+    writer.close()
+    return Finding(where, "fine", "reached" if context is None else "reached, and its certificate holds")
+
+
+async def _probe(config: SinkConfig, read_secret: ReadSecret) -> list[Finding]:
+    provider = providers()[config.type]
+    if provider.probe is None:
+        return [Finding("account", "fine", f"{provider.name} has no call that tells nobody; its key was not tried")]
+    call = await provider.probe(config, read_secret)
+    if not isinstance(call, (Blocked, Deferred)):
+        http = Http(reach_to(Reach(PROBE_SECONDS), call.url))
+        try:
+            answer = await http.post(call.url, call.body, call.headers, call.method)
+        finally:
+            await http.close()
+        if not isinstance(answer, Reply):
+            return [Finding("account", "failed", f"no answer: {answer.reason}")]
+        return [_meaning(provider, config, answer)]
+    return [Finding("account", "failed", f"{call.reason} {getattr(call, 'detail', '')}".strip())]
+
+
+def _meaning(provider: Provider[SinkConfig], config: SinkConfig, answer: Reply) -> Finding:
+    """What the provider's own table says of the answer. It is no push, so that a yes cannot be expected of it."""
+    (verdict, *_) = provider.judge(config, _PROBE, answer)
+    match verdict:
+        case Blocked(reason):
+            return Finding("account", "failed", f"{reason} (HTTP {answer.status})")
+        case Deferred(reason) if reason == "token_expired":
+            return Finding("account", "fine", "the access token has ended; the lane's owner refreshes it when it sends")
+        case Deferred(reason, limit=True):
+            return Finding("account", "warning", f"{reason}: it is reached, and says that it is asked too often")
+        case Refused(reason):
+            return Finding("account", "warning", f"{reason} (HTTP {answer.status})")
+        case _ if answer.status >= 500:
+            return Finding("account", "failed", f"HTTP {answer.status}")
+        case _:
+            return Finding("account", "fine", "the credential is accepted")
