@@ -14,6 +14,7 @@ shops:
     slug: myshop                       # links begin with myshop://
     timezone: Europe/Moscow
     locale: ru
+    # quiet_hours: {from: "22:00", to: "09:00", policy: hold} # in each customer's zone; orders go out at night too
 lanes:                                 # one for each provider account; an id never changes
   app-push:
     provider:
@@ -22,6 +23,7 @@ lanes:                                 # one for each provider account; an id ne
       key: {file: secrets/imshop.key}  # a file with the key alone; chmod 600
     mode: allow_list                   # only those below are told; `live` tells everybody
     allow_list: ["+7 999 000-00-00"]
+    # caps: [{messages: 3, per: 7d}]   # how much marketing one person is told
   staff:
     provider:
       type: bitrix24
@@ -32,6 +34,7 @@ lanes:                                 # one for each provider account; an id ne
     mode: allow_list
     allow_list: ["1"]
 routes: routes
+# privacy: {hash_key: {file: secrets/hash.key}} # then nobody is told whom `vestnik suppress add` names
 """
 
 NEXT = """\

@@ -1,6 +1,7 @@
 """What no part of the configuration can see alone: lanes, accounts, shops, topics and routes against one another."""
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
@@ -8,15 +9,21 @@ from pydantic import BaseModel
 from consumer.app import overrides
 from consumer.app.config import LANE_ID, LaneConfig
 from consumer.app.examples import example_files, previewed
-from consumer.app.profiles import lane_profile
+from consumer.app.profiles import lane_profile, shop_profiles
 from consumer.core.check import check_routes, warn_routes
+from consumer.core.compiled import quiet_hours_of
 from consumer.core.document import Path, Problem, locate
 from consumer.core.model import Trouble
-from consumer.core.profile import LaneFacts
+from consumer.core.profile import LaneFacts, ShopProfile
+from consumer.core.routes import Route
 from consumer.core.secrets import SecretRef
+from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.core.templates import nearest
+from consumer.core.units import spell_seconds
 from consumer.sinks.base import SinkConfig, limits_of
 from consumer.sinks.texts import NO_ADVICE
+
+DAY_MINUTES = 1440
 
 if TYPE_CHECKING:
     from consumer.app.setup import Setup
@@ -28,6 +35,7 @@ def check_setup(setup: "Setup") -> Iterator[Problem]:
     yield from _lane_problems(setup)
     yield from _account_problems(setup)
     yield from _shop_problems(setup)
+    yield from _privacy_problems(setup)
     files = example_files(setup.routes)
     yield from check_routes(setup.routes, lane_facts(setup), files)
 
@@ -49,6 +57,15 @@ def _lane_problems(setup: "Setup") -> Iterator[Problem]:
             mend = "small letters, digits and lines: it becomes part of a topic's name"
             yield _at(setup, ("lanes", name), f'"{name}" cannot be the id of a lane', mend)
         yield from _backlog_problems(setup, name, lane)
+        yield from _cap_problems(setup, name, lane)
+
+
+def _cap_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:
+    for index, cap in enumerate(lane.caps):
+        if cap.per > lane.memory:
+            mend = f"at most {spell_seconds(lane.memory)}, or give the lane a longer memory"
+            path: Path = ("lanes", name, "caps", index, "per")
+            yield _at(setup, path, "the cap's window is longer than the lane's memory", mend)
 
 
 def _backlog_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:
@@ -106,6 +123,15 @@ def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRe
             yield from secret_refs(below, (*path, key))
 
 
+def _privacy_problems(setup: "Setup") -> Iterator[Problem]:
+    """A key that cannot be read is a warning, as every secret is; one that can be guessed is worth nothing."""
+    privacy = setup.config.privacy
+    value = setup.read_secret(privacy.hash_key) if privacy is not None else None
+    if isinstance(value, str) and len(value.encode()) < KEY_BYTES_LEAST:
+        what = f"the key has fewer than {KEY_BYTES_LEAST} characters, and hashes under it can be guessed"
+        yield _at(setup, ("privacy", "hash_key"), what, "openssl rand -hex 32")
+
+
 def _shop_problems(setup: "Setup") -> Iterator[Problem]:
     lanes = list(setup.config.lanes)
     for shop, config in setup.config.shops.items():
@@ -136,6 +162,7 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     """What people should know before they start; it stops nothing."""
     yield from _secret_warnings(setup)
     yield from _kafka_warnings(setup)
+    yield from _night_warnings(setup)
     yield from map(str, warn_routes(setup.routes, lane_facts(setup)))
     yield from _length_warnings(setup)
     for name, lane in setup.config.lanes.items():
@@ -184,3 +211,22 @@ def _kafka_warnings(setup: "Setup") -> Iterator[str]:
     if kafka is not None and kafka.security.sasl is not None and not kafka.security.tls:
         plain = " readable by anybody on the way" if kafka.security.sasl.mechanism == "PLAIN" else ""
         yield f"kafka.security: SASL without tls: the password's exchange and all records travel in the clear{plain}"
+
+
+def _night_warnings(setup: "Setup") -> Iterator[str]:
+    """News that are stale before the morning end at night, although they were to wait; caps that bound nothing."""
+    for name, lane in setup.config.lanes.items():
+        routes = [loaded.route for loaded in setup.routes.of_lane(name)]
+        for shop, route in product(shop_profiles(setup.config, name).values(), routes):
+            night = _held_seconds(route, shop)
+            if route.ttl < night:
+                words = f"its ttl is shorter than the night of {shop.id}, {spell_seconds(night)}"
+                yield f"route {route.id}: {words}: some of what comes at night expires"
+        if lane.caps and not any(route.marketing for route in routes):
+            yield f"lane {name}: it has caps, and no route of it is marketing"
+
+
+def _held_seconds(route: Route, shop: ShopProfile) -> float:
+    """How long a message of the route may have to wait for the morning."""
+    quiet = quiet_hours_of(route, shop, None)
+    return 0.0 if quiet is None or quiet.drop else (quiet.end - quiet.start) % DAY_MINUTES * 60.0

@@ -110,7 +110,6 @@ class TopicsConfig(Strict):
 
     sources: list[Topic] = Field(min_length=1, description="topics with order and bonus events")
     dead_letters: Topic = "vestnik.dead-letters"
-    suppressions: Topic = Field(default="vestnik.suppressions", description="whom not to tell; read with privacy alone")
 
     @model_validator(mode="after")
     def _apart(self) -> "TopicsConfig":
@@ -168,6 +167,13 @@ class QuotaConfig(Strict):
     bucket: bool = Field(default=False, description="a leaky bucket of that depth, instead of a window")
 
 
+class CeilingConfig(Strict):
+    """How many people may be told in any window, whatever the provider takes."""
+
+    recipients: int = Field(ge=1)
+    per: Annotated[Seconds, Field(gt=0, le=3600)]
+
+
 class BacklogConfig(Strict):
     """How much may wait in memory; the rest waits in Kafka."""
 
@@ -196,6 +202,9 @@ class LaneConfig(Strict):
     mode: Mode = Field(default="allow_list", description="who is told: everybody, the list, or nobody")
     allow_list: list[Word] = Field(default=[], description="recipients who are told in mode allow_list")
     quota: QuotaConfig | None = Field(default=None, description="the provider's usual one when left out")
+    ceiling: CeilingConfig | None = Field(
+        default=None, description="people told in any window, so that they do not all open the app at once"
+    )
     in_flight: int | None = Field(default=None, ge=1, le=64, description="requests at a time")
     memory: Annotated[Seconds, Field(ge=3600)] = Field(
         default=8 * 86_400.0, description="how far back the lane remembers; longer than every ttl"

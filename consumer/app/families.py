@@ -23,8 +23,9 @@ HOLDS = ("quota", "ceiling", "breaker", "in_flight", "blocked", "no_data", "none
 VERDICTS = ("delivered", "deferred", "unsure", "refused", "blocked", "mixed")
 RESULTS = ("planned", "ignored", "rejected")
 IGNORED = ("unknown_type", "no_route", "unaddressable", "tombstone", "other_shop")
-STREAMS = ("source", "journal", "dead_letters")
-WITHDRAWN = ("superseded_owner", "ended", "expired")
+STREAMS = ("source", "journal", "dead_letters", "table")
+WITHDRAWN = ("superseded_owner", "stopping", "ended", "expired", "quiet_hours")
+SUPPRESSED = ("listed", "frequency_cap", "no_consent", "quiet_hours", "not_listed", "shadow")
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 DEAD_REASONS = tuple(reason.value for reason in DeadReason)
 
@@ -37,6 +38,7 @@ LOOP_LAG_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 GAUGES = {
     "waiting": ("waiting_commands", "Commands that wait."),
+    "parked": ("parked_commands", "Commands that wait for a time of their own, e.g. the end of quiet hours."),
     "waiting_bytes": ("waiting_bytes", "Bytes of the commands that wait."),
     "groups": ("open_groups", "Groups of equal messages that wait."),
     "in_flight": ("in_flight_requests", "Requests on their way."),
@@ -114,6 +116,9 @@ class Families:
         self.ended = board.counter("commands_ended_total", "Commands by outcome.", lane, route, outcome)
         self.ended_why = board.counter(
             "commands_ended_by_reason_total", "Commands by outcome and reason.", lane, outcome, Label("reason")
+        )
+        self.parked = board.counter(
+            "commands_parked_total", "Commands written to the journal whole.", lane, Label("reason")
         )
         self.restored = board.counter("commands_restored_total", "Commands taken up from the journal.", lane)
         self.released = board.counter("commands_released_total", "Commands let go to another owner.", lane)
@@ -250,6 +255,9 @@ class Families:
             (self.offsets_skipped, (topics,)),
             (self.repeated, (routes, ("joined", "ended"))),
             (self.ended, (routes, OUTCOMES)),
+            (self.ended_why, (("suppressed",), SUPPRESSED)),
+            (self.ended_why, (("expired",), ("ttl", "quiet_hours"))),
+            (self.parked, (("quiet_hours",),)),
             (self.pushed, (routes,)),
             (self.in_time, (routes,)),
             (self.wording, (levels,)),

@@ -169,6 +169,7 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.RecordPlanned: Line(_DEBUG, "record_planned", ("topic", "event_type", "result", "reason", "commands")),
     facts.RecordRepeated: Line(_DEBUG, "record_repeated", ("route", "state")),
     facts.CommandEnded: _ended,
+    facts.CommandsParked: Line(_INFO, "commands_parked", ("reason", "count"), ("reason",)),
     facts.CommandsRestored: Line(_INFO, "commands_restored", ("count",)),
     facts.CommandsReleased: Line(_INFO, "commands_released", ("count",)),
     facts.Pushed: Line(_DEBUG, "pushed", ("provider", "attempt", "route", "level", "in_time"), (), _pushed),

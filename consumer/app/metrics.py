@@ -153,6 +153,7 @@ TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
     facts.RecordPlanned: _record_planned,
     facts.RecordRepeated: _up(lambda m: m.repeated, "route", "state"),
     facts.CommandEnded: _command_ended,
+    facts.CommandsParked: _add(lambda m: m.parked, "reason"),
     facts.CommandsRestored: _add(lambda m: m.restored),
     facts.CommandsReleased: _add(lambda m: m.released),
     facts.Pushed: _pushed,

@@ -32,9 +32,10 @@ _PAGE = """<!doctype html>
 {% endfor %}
 {% if lane.holds is defined %}
 <table>
-<tr><th>waiting</th><th>groups</th><th>oldest</th><th>to clear</th><th>in flight</th><th>in doubt</th>
+<tr><th>waiting</th><th>parked</th><th>groups</th><th>oldest</th><th>to clear</th><th>in flight</th><th>in doubt</th>
 <th>quota</th><th>held by</th><th>lag</th><th>told last minute</th></tr>
-<tr><td>{{ lane.waiting }}</td><td>{{ lane.groups }}</td><td>{{ lane.oldest_waiting_seconds | span }}</td>
+<tr><td>{{ lane.waiting }}</td><td>{{ lane.parked }}</td><td>{{ lane.groups }}</td>
+<td>{{ lane.oldest_waiting_seconds | span }}</td>
 <td>{{ lane.seconds_to_clear | span }}</td><td>{{ lane.in_flight }}</td><td>{{ lane.in_doubt }}</td>
 <td>{% if lane.quota_requests %}{{ lane.quota_used }} of {{ lane.quota_requests }}{% else %}none{% endif %}</td>
 <td>{{ lane.holds }}</td><td>{{ lane.lag_records }} ({{ lane.lag_seconds | span }})</td>

@@ -60,7 +60,7 @@ class CompiledRoute:
     to_customer: bool
     ladders: Mapping[str, tuple[CompiledWording, ...]]
     _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
-    _quiets: dict[tuple[str, str], Quiet] = field(default_factory=dict)
+    _quiets: dict[tuple[str, tzinfo | None], Quiet | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":
@@ -78,16 +78,10 @@ class CompiledRoute:
 
     def quiet_in(self, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:
         """The quiet hours of those whom the route tells in that zone; one object for all of them."""
-        hours, policy = shop.quiet, self.route.quiet or ("off" if self.route.transactional else None)
-        if hours is None or policy == "off":
-            return None
-        name = str(zone) if zone is not None else shop.timezone
-        key = (shop.id, name)
-        known = self._quiets.get(key)
-        if known is None:
-            drop = hours.drop if policy is None else policy == "drop"
-            known = self._quiets[key] = Quiet(hours.start, hours.end, name, drop)
-        return known
+        key = (shop.id, zone)
+        if key not in self._quiets:
+            self._quiets[key] = quiet_hours_of(self.route, shop, zone)
+        return self._quiets[key]
 
     def wants(self, names: Names) -> bool | Failed:
         """The condition holds; what is absent in it is false."""
@@ -150,6 +144,16 @@ class CompiledRoute:
             )
             self._terms[unique] = known
         return known
+
+
+def quiet_hours_of(route: Route, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:
+    """When the route is silent in a zone; the shop's without one. News of orders go out at night too, unless their
+    route says otherwise."""
+    hours, policy = shop.quiet, route.quiet or ("off" if route.transactional else None)
+    if hours is None or policy == "off":
+        return None
+    drop = hours.drop if policy is None else policy == "drop"
+    return Quiet(hours.start, hours.end, shop.timezone if zone is None else str(zone), drop)
 
 
 def _ladders(route: Route, shops: Sequence[ShopProfile]) -> Iterator[tuple[str, tuple[CompiledWording, ...]]]:

@@ -1,7 +1,6 @@
 """The list of those who are not to be told: a compacted topic whose keys are keyed hashes of recipients."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from hashlib import blake2b, sha512
 from typing import NamedTuple
 
@@ -96,8 +95,3 @@ def suppression_row(key: bytes, recipient: str, suppression: Suppression | None)
     """Key and value that put a recipient on the list, or take them off it."""
     value = None if suppression is None else suppression.model_dump_json(exclude_none=True).encode()
     return fingerprint(key, recipient).hex().encode(), value
-
-
-def moment(seconds: float) -> datetime:
-    """Seconds since 1970 as a moment that can be written."""
-    return datetime.fromtimestamp(seconds, UTC)
