@@ -203,6 +203,35 @@ def doctor(config: ConfigPath = DEFAULT_CONFIG, replicas: Replicas = 3, output: 
     raise typer.Exit(FAILED if any(row.state == "failed" for row in rows) else FINE)
 
 
+@app.command()
+def send(  # noqa: PLR0913 - the options of a command, each with a name of its own
+    lane: Annotated[str, typer.Argument(help="The lane's id.")],
+    to: Annotated[str, typer.Option("--to", help="The recipient, as this lane's provider names people.")],
+    text: Annotated[str, typer.Option(help="What to say.")],
+    title: Annotated[str, typer.Option(help="And over it.")] = "",
+    link: Annotated[str | None, typer.Option(help="What opens.")] = None,
+    *,
+    ttl: Annotated[int, typer.Option(min=1, max=86_400, help="Seconds after which it is not said any more.")] = 3600,
+    config: ConfigPath = DEFAULT_CONFIG,
+) -> None:
+    """One message to one recipient through a lane: it waits for the lane's quota like every other."""
+    import asyncio  # noqa: PLC0415
+    import secrets  # noqa: PLC0415
+
+    from consumer.app import send as sender  # noqa: PLC0415
+    from consumer.core.sending import Sending  # noqa: PLC0415
+
+    setup = _setup(config, Format.TABLE)
+    why_not = sender.refusal(setup, lane, to)
+    if why_not:
+        _leave(why_not, USAGE)
+    sending = Sending(id=secrets.token_hex(8), recipient=to, title=title, text=text, link=link, ttl_seconds=float(ttl))
+    trouble = asyncio.run(sender.send(setup, lane, sending))
+    if trouble is not None:
+        _leave(f"not sent: {trouble.reason} {trouble.detail}".strip(), FAILED)
+    typer.echo(f"Handed to the lane {lane} as {sending.id}; it goes out when the lane's quota lets it.")
+
+
 # --- configuration ----------------------------------------------------------------------------------------------------
 
 
@@ -335,7 +364,8 @@ def _leave(words: str, code: int) -> NoReturn:
 
 # The demo brings the broker and half of the package with it: commands that are called by name do without.
 if sys.argv[1:2] not in [
-    [name] for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth", "doctor", "suppress")
+    [name]
+    for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth", "doctor", "suppress", "send")
 ]:
     from consumer.demo import commands as demo_commands
     from consumer.simulate import commands as simulate_commands

@@ -215,6 +215,9 @@ class LaneConfig(Strict):
         default="refuse", description="what to do when the group's offsets are gone although the lane has worked"
     )
     backlog: BacklogConfig = BacklogConfig()
+    backfill: bool = Field(
+        default=False, description="read vestnik.backfill.LANE too, by which people and replays reach the lane"
+    )
     drain: Annotated[Seconds, Field(gt=0, le=22)] = Field(
         default=20.0, description="how long requests may finish at a stop"
     )

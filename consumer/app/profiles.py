@@ -6,6 +6,11 @@ from consumer.app.config import Config, QuietConfig
 from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
 
 
+def backfill_topic(lane: str) -> str:
+    """By which replays and people reach a lane."""
+    return f"vestnik.backfill.{lane}"
+
+
 def lane_profile(config: Config, name: str) -> LaneProfile:
     """What the planner is told of a lane. With one shop alone, events that name none are its."""
     lane = config.lanes[name]
@@ -19,6 +24,7 @@ def lane_profile(config: Config, name: str) -> LaneProfile:
         identities=tuple(lane.identities),
         event_bytes_limit=lane.event_limit,
         memory_seconds=lane.memory,
+        backfill=backfill_topic(name) if lane.backfill else "",
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from consumer.app.config import Config, LaneConfig
 from consumer.app.families import Expected, LaneNames
+from consumer.app.profiles import backfill_topic as backfill_topic
 from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
@@ -35,6 +36,9 @@ class Streams:
     journal: Journal
     dead_letters: DeadLetters
 
+
+# What is old or by hand never takes more of the backlog than this.
+BACKFILL_SHARE = 0.25
 
 OpenStreams = Callable[[str], Streams]
 """Makes the streams of a lane, anew at each call."""
@@ -109,6 +113,12 @@ def _password(setup: Setup) -> ReadPassword:
     return read
 
 
+def lane_sources(setup: Setup, lane: str) -> list[str]:
+    """The topics that a lane reads: the shop's, and its own for what comes later."""
+    more = [backfill_topic(lane)] if setup.config.lanes[lane].backfill else []
+    return [*setup.config.topics.sources, *more]
+
+
 def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> OpenStreams:
     """Streams on the configuration's cluster."""
     # Here, for `check` and `preview` need no Kafka client and its import is slow.
@@ -121,7 +131,7 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
 
     def opened(lane: str) -> Streams:
         return Streams(
-            KafkaSource(settings, lane, topics.sources, emit),
+            KafkaSource(settings, lane, lane_sources(setup, lane), emit),
             KafkaJournal(settings, journal_topic(lane), emit, lane=lane),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
         )
@@ -189,7 +199,7 @@ def lane_settings(setup: Setup, name: str, member: str) -> LaneSettings:
         member=member,
         quota=_quota(config) or limits.quota,
         in_flight=config.in_flight or limits.in_flight,
-        bounds=_bounds(config, setup.config),
+        bounds=_bounds(config, setup.config, backfill_topic(name)),
         memory_seconds=config.memory,
         lost_for_seconds=config.lost_for,
         # A new lane on a file is there to read it, and a file has no "from now on".
@@ -209,12 +219,15 @@ def _ceiling(config: LaneConfig) -> PeopleLimit | None:
     return None if config.ceiling is None else PeopleLimit(config.ceiling.recipients, config.ceiling.per)
 
 
-def _bounds(config: LaneConfig, whole: Config) -> Bounds:
+def _bounds(config: LaneConfig, whole: Config, backfill: str) -> Bounds:
     backlog, sources = config.backlog, whole.topics.sources
     named = sum(backlog.shares.values())
     unnamed = [topic for topic in sources if topic not in backlog.shares]
     rest = {topic: max(0.0, 1.0 - named) / len(unnamed) for topic in unnamed}
-    return Bounds(backlog.commands, backlog.bytes, {**backlog.shares, **rest}, backlog.records)
+    shares = {**backlog.shares, **rest}
+    if config.backfill:
+        shares = {topic: share * (1 - BACKFILL_SHARE) for topic, share in shares.items()} | {backfill: BACKFILL_SHARE}
+    return Bounds(backlog.commands, backlog.bytes, shares, backlog.records)
 
 
 # --- observers --------------------------------------------------------------------------------------------------------
@@ -223,7 +236,8 @@ def _bounds(config: LaneConfig, whole: Config) -> Bounds:
 def expected(setup: Setup, version: str) -> Expected:
     """What metrics may expect of this configuration."""
     lanes = tuple(_lane_names(setup, name) for name in setup.config.lanes)
-    return Expected(lanes, tuple(setup.config.topics.sources), version, setup.digest)
+    topics = dict.fromkeys(topic for lane in setup.config.lanes for topic in lane_sources(setup, lane))
+    return Expected(lanes, tuple(topics), version, setup.digest)
 
 
 def _lane_names(setup: Setup, name: str) -> LaneNames:

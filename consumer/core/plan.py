@@ -30,6 +30,7 @@ from consumer.core.profile import LaneFacts as LaneFacts
 from consumer.core.profile import LaneProfile as LaneProfile
 from consumer.core.profile import Mode, ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
+from consumer.core.sending import EVENT_TYPE, is_sending, sending_of
 from consumer.core.text import written_recipient
 from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
@@ -105,6 +106,8 @@ class Planner:
 
     def plan(self, record: Record) -> Plan:
         """What the lane's routes make of a record. Never raises, whatever the bytes are."""
+        if is_sending(record, self._profile.backfill):
+            return self._sending(record)
         event = decode(record.value, self._profile.event_bytes_limit)
         if isinstance(event, Undecodable):
             return Rejected(Rejection("/".join(map(str, origin(record))), event.reason, event.detail))
@@ -115,6 +118,15 @@ class Planner:
             return Ignored("other_shop", event.type)
         routes = self._routes.get(event.type)
         return self._routed(record, event, shop, routes) if routes else Ignored("no_route", event.type)
+
+    def _sending(self, record: Record) -> Plan:
+        """A person's own message. The lane's mode holds for it too."""
+        command = sending_of(record, self._profile.lane, self._profile.memory_seconds)
+        if isinstance(command, Rejected):
+            return command
+        made = _Yield()
+        self._sort(command, made, agreed=True)
+        return Planned(EVENT_TYPE, tuple(made.commands), tuple(made.ended))
 
     def _routed(self, record: Record, event: Event, shop: ShopProfile, routes: list[CompiledRoute]) -> Plan:
         reading = self._reading(record, event, shop)

@@ -52,6 +52,7 @@ class LaneProfile:
 
     An entry of `allow_list` that begins with `+` is a phone, however it is written; any other is taken as it stands.
     `default_shop` is the shop of events that name none. `memory_seconds` bounds every deadline.
+    `backfill` is the topic by which people send through the lane, "" for none.
     """
 
     lane: str
@@ -62,6 +63,7 @@ class LaneProfile:
     identities: tuple[Identity, ...] = (Identity.CUSTOMER_ID, Identity.PHONE, Identity.INSTALL_ID)
     event_bytes_limit: int = 256 * 1024
     memory_seconds: float = 8 * 86_400.0
+    backfill: str = ""
 
 
 @dataclass(frozen=True, slots=True)
