@@ -9,6 +9,7 @@ from consumer.app.cli import FAILED, USAGE, app
 from consumer.app.send import refusal
 from consumer.app.wiring import expected, kafka_streams, lane_settings, lane_sources
 from consumer.core.facts import Fact
+from consumer.streams.source import KafkaSource
 from tests.app.support import CONFIG, setup_of, write
 
 BACKFILLED = CONFIG.replace("mode: live", "mode: live\n    backfill: true")
@@ -26,7 +27,7 @@ def test_a_lane_reads_its_backfill_topic_at_a_quarter_of_its_backlog(tmp_path: P
         {"shop.orders": 0.375, "shop.bonuses": 0.375, "vestnik.backfill.app-push": 0.25}
     )
     assert "vestnik.backfill.app-push" in expected(setup, "0").topics
-    assert kafka_streams(setup, silent)("app-push").source
+    assert isinstance(kafka_streams(setup, silent)("app-push").source, KafkaSource)
 
 
 def test_a_lane_that_was_not_asked_to_reads_the_shop_alone(tmp_path: Path) -> None:
