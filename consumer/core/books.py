@@ -127,4 +127,6 @@ class Books:
         self.live.clear()
         self.parked.clear()
         self.unwritten.clear()
+        self._places.clear()
+        self._courted.clear()
         return released
