@@ -24,7 +24,7 @@ from consumer.engine.run import Process
 from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
 from schemas.dead_letter import DeadReason
 from tests.engine.harness import broker_now
-from tests.fast import fast
+from tests.virtual_network import fast
 
 KEY, CLIENT_SECRET = "canary-imshop-k3y-77777777", "canary-client-s3cret-88888888"
 PHONES = tuple(f"7916{number:07d}" for number in range(5_550_000, 5_550_040))

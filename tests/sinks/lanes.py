@@ -17,6 +17,7 @@ from consumer.sinks.bitrix24 import Bitrix24Config
 from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
 from tests.engine.harness import GROUP, JOURNAL, LETTERS, SOURCE, TablePlanner, broker_now
 from tests.sinks.support import secret
+from tests.virtual_network import seconds
 
 
 def portal_config(fake: Bitrix24Fake, tokens: Path, **more: Any) -> Bitrix24Config:
@@ -101,8 +102,8 @@ class Shore:
         """Until every record is committed."""
         published = len(self.broker.records(SOURCE))
         async with asyncio.timeout(within_seconds):
-            while sum(self.broker.group(GROUP).offsets.values()) < published:  # noqa: ASYNC110 - the loop is fast
-                await asyncio.sleep(0.5)
+            while sum(self.broker.group(GROUP).offsets.values()) < published:
+                await seconds(0.5)
 
 
 @asynccontextmanager

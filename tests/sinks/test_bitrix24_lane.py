@@ -7,8 +7,8 @@ from pathlib import Path
 from consumer.core.facts import CommandEnded, DeadLettered, RequestSent, RequestsNarrowed
 from consumer.demo.fakes import Bitrix24Fake, Bitrix24Profile
 from tests.engine.harness import LETTERS
-from tests.fast import fast
 from tests.sinks.lanes import Shore, staff
+from tests.virtual_network import fast
 
 
 def portal(profile: Bitrix24Profile | None = None, token_seconds: float = 3600.0) -> Bitrix24Fake:

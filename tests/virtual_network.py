@@ -1,4 +1,4 @@
-"""An event loop whose seconds are short: real sockets, and hours that pass in a moment."""
+"""An event loop with virtual seconds and a real network: sockets as they are, and hours that pass in a moment."""
 
 import asyncio
 import functools
@@ -45,3 +45,8 @@ def fast(pace: float) -> Callable[[Callable[P, Coroutine[None, None, None]]], Ca
         return run
 
     return decorated
+
+
+async def seconds(count: float) -> None:
+    """Let so many of the loop's seconds pass."""
+    await asyncio.sleep(count)
