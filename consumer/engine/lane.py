@@ -109,11 +109,8 @@ class Lane:
         self._move("standby")
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            background = [
-                tasks.create_task(self._follower.run()),
-                tasks.create_task(self._watch()),
-                tasks.create_task(self._watchlist.run(self._board, self._stir)),
-            ]
+            following = (self._follower.run(), self._watch(), self._watchlist.run(self._board, self._stir))
+            background = [tasks.create_task(each) for each in following]
             await self._parts.source.start(self)
             while not self._stopping:
                 await self._hold_office()
@@ -171,9 +168,11 @@ class Lane:
             await self._follower.reached(appended.offset)
             ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member
             self._parts.emit(ClaimMade(self.id, claim.epoch, ours))
+            renewed = ours and self._renew(claim.epoch, mine_before)
             if ours and self._current(generation):
                 self._parts.source.claim(claim.epoch)
-                await self._accede(claim.epoch, mine_before, appended.timestamp, anchored)
+                if not renewed:
+                    await self._accede(claim.epoch, appended.timestamp, anchored)
                 self._tell_read_back(began)
                 return True
             if (self._memory.claim_offset or 0) > appended.offset:
@@ -181,11 +180,16 @@ class Lane:
                 await self._pause(RECLAIM_PAUSE_SECONDS)
         return False
 
-    async def _accede(self, epoch: int, mine_before: int | None, timestamp: float, anchored: float) -> None:
+    def _renew(self, epoch: int, mine_before: int | None) -> bool:
+        """Whether the tenure goes on as it was: no other's claim lies between. That a claim came too late for its
+        assignment changes nothing about that."""
         tenure = self._tenure
-        if tenure is not None and mine_before == tenure.epoch == epoch - 1:
-            tenure.renew(epoch)
-            return
+        if tenure is None or not mine_before == tenure.epoch == epoch - 1:
+            return False
+        tenure.renew(epoch)
+        return True
+
+    async def _accede(self, epoch: int, timestamp: float, anchored: float) -> None:
         self._release()
         self._clock.anchor(timestamp, anchored)
         self._tenure = Tenure(self._office, self._settings, self._new_desk(), await self._new_gate(), epoch)
@@ -204,10 +208,10 @@ class Lane:
         pace = Pace(settings.quota, timeout, settings.lost_for_seconds, settings.ceiling, self.id)
         gate = Gate(pace, self._clock, self._parts.dice, self._parts.emit)
         span = await self._follower.started()
-        if not span.empty:
-            # What retention or a stranger's bytes hide may be a request: keep one silent period.
-            cut = span.cut or self._memory.unreadable > 0
-            await gate.restore(list(self._memory.past(-1.0)), cut)
+        # What retention or a stranger's bytes hide may be a request: keep one silent period. A journal in which there
+        # was nothing when this process began to follow it may hold another's requests by now.
+        cut = (span.cut and not span.empty) or self._memory.unreadable > 0
+        await gate.restore(list(self._memory.past(-1.0)), cut)
         return gate
 
     def _tell_read_back(self, began: float) -> None:

@@ -5,7 +5,8 @@ import random
 import pytest
 
 from consumer.core.facts import CommandsReleased, RequestWithdrawn
-from tests.engine.harness import JOURNAL, World, people, seconds
+from consumer.core.model import Quota
+from tests.engine.harness import GROUP, JOURNAL, World, people, seconds
 from tests.virtual import virtual
 
 
@@ -181,3 +182,39 @@ def test_kills_at_random_moments_lose_nothing_and_repeat_only_what_was_in_flight
         assert all(g.drift == 0 for g in process.facts if hasattr(g, "drift"))
 
     run()
+
+
+@virtual
+async def test_a_standby_that_was_there_before_the_first_request_keeps_its_quota() -> None:
+    world = World(partitions=1, session_seconds=2.0, rebalance_seconds=2.0)
+    first = world.process(quota=Quota(1, 60.0)).start()
+    second = world.process(quota=Quota(1, 60.0)).start()
+    await seconds(1)
+    world.publish(id="e1", to="u1", texts=["first"])
+    await seconds(1)
+    await first.kill()
+    world.publish(id="e2", to="u2", texts=["second"])
+    await world.settled()
+    assert len(world.provider.pushes) == 2
+    assert world.provider.worst_window() == 1
+    await second.stop()
+
+
+@virtual
+async def test_an_owner_whose_claim_came_too_late_goes_on_as_it_was_under_the_next_one() -> None:
+    world = World(partitions=1)
+    owner = world.process(quota=Quota(1, 60.0)).start()
+    world.publish(id="e1", to="u1", texts=["first"])
+    await seconds(1)
+    world.publish(id="e2", to="u2", texts=["second"])
+    await seconds(1)
+    world.broker.stall(JOURNAL)
+    world.broker.group(GROUP).rebalance()
+    await seconds(1)
+    world.broker.group(GROUP).rebalance()
+    await seconds(1)
+    world.broker.stall(JOURNAL, None)
+    await world.settled()
+    assert world.provider.worst_window() == 1
+    assert owner.said(CommandsReleased) == []
+    await owner.stop()
