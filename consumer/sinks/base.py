@@ -47,7 +47,8 @@ class Limits:
     """What one account may do: the default quota is None where the provider has none; `timeout_seconds` is the
     longest that one request can take. `needs_title`: a message without a title is none to this provider. `ceiling`: how
     many people may be told in any so many seconds, where more would do harm; `campaign`: how many may be told one text
-    in a day. `lengths` is advice to those who write texts."""
+    in a day. `lengths` is advice to those who write texts. `executes_once`: this account knows its requests by keys,
+    although the provider's others may not."""
 
     capacity: Capacity
     timeout_seconds: float
@@ -57,6 +58,7 @@ class Limits:
     ceiling: PeopleLimit | None = None
     lengths: Lengths = NO_ADVICE
     campaign: int | None = None
+    executes_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ class ProviderSink(Generic[C]):
 
     @property
     def idempotent(self) -> bool:
-        return self._provider.idempotent
+        return self._provider.idempotent or self._limits.executes_once
 
     async def ready(self) -> Blocked | Deferred | None:
         return await self._account.ready()
@@ -261,10 +263,12 @@ def transport_verdict(trouble: NotSent | Lost, *, idempotent: bool = False) -> V
 
 
 _DIGITS = re.compile(r"\d{5,}")
+# Long words with a figure in them are keys and tokens, of ours or of an earlier time, and no words for people.
+_KEYS = re.compile(r"(?=[\w.~+/-]*\d)[\w.~+/-]{20,}")
 
 
 def _discreet(verdict: Verdict, secrets: tuple[str, ...], batch: Batch) -> Verdict:
-    """The verdict without our secrets and without recipients: a provider may echo both in its words."""
+    """The verdict without secrets and without recipients: a provider may echo both in its words."""
     if not isinstance(verdict, (Refused, Blocked)) or not verdict.detail:
         return verdict
     detail = verdict.detail
@@ -273,7 +277,7 @@ def _discreet(verdict: Verdict, secrets: tuple[str, ...], batch: Batch) -> Verdi
     for command in batch.commands:
         if len(command.recipient) >= 3 and command.recipient in detail:
             detail = detail.replace(command.recipient, "…")
-    return replace(verdict, detail=_DIGITS.sub("…", detail)[:DETAIL_LIMIT])
+    return replace(verdict, detail=_DIGITS.sub("…", _KEYS.sub("…", detail))[:DETAIL_LIMIT])
 
 
 class KeyAccount:

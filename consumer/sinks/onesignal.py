@@ -5,7 +5,6 @@ models of OneSignal's own SDKs: a notification was made when the answer has an i
 """
 
 import json
-import uuid
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -40,6 +39,7 @@ from consumer.sinks.base import (
     usable_secret,
 )
 from consumer.sinks.http import Http, Reach, Reply, origin_of, reach_to, url_problem
+from consumer.sinks.keys import request_key
 
 # The free plan's; paid ones allow more.
 QUOTA = Quota(requests=150, per_seconds=1.0)
@@ -51,8 +51,6 @@ DISABLE_FACTOR = 9
 DISABLE_SECONDS = 900.0
 LIMIT_SECONDS = 60.0
 URL_LIMIT = 2048
-
-_KEYS = uuid.UUID("6f0d5c52-6a5e-5c0b-9d43-0c3f0f1b7a11")
 
 
 class OnesignalConfig(SinkConfig):
@@ -111,7 +109,7 @@ def compose(config: OnesignalConfig, batch: Batch, access: Access) -> Call | Ref
         return Refused("text_empty", "OneSignal takes no push without a text")
     body: dict[str, Any] = {
         "app_id": config.app_id,
-        "idempotency_key": idempotency_key(config, batch),
+        "idempotency_key": request_key(config.app_id, batch),
         "target_channel": "push",
         # Whatever the language, `en` is what OneSignal shows to everybody for whom it has nothing else.
         "contents": {"en": message.text},
@@ -123,13 +121,6 @@ def compose(config: OnesignalConfig, batch: Batch, access: Access) -> Call | Ref
         body["collapse_id"] = collapse
     headers = {"Content-Type": "application/json", "Authorization": f"Key {access.secret}"}
     return Call(config.url, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), headers)
-
-
-def idempotency_key(config: OnesignalConfig, batch: Batch) -> str:
-    """From the app, the attempt and its commands: a lane whose journal was made anew counts its attempts from the
-    beginning again, and OneSignal remembers keys for 30 days."""
-    commands = b"".join(command.id for command in batch.commands).hex()
-    return str(uuid.uuid5(_KEYS, f"{config.app_id}/{batch.id}/{commands}"))
 
 
 def _audience(config: OnesignalConfig, batch: Batch) -> dict[str, Any]:

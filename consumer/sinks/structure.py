@@ -25,7 +25,7 @@ from consumer.core.templates import (
     word_flaws,
 )
 
-NAMES = ("title", "text", "link", "image", "recipients", "recipient", "attempt", "lane")
+NAMES = ("title", "text", "link", "image", "recipients", "recipient", "key", "lane")
 EACH = "each_recipient"
 
 _SANDBOX = sandbox(Locale("en"))

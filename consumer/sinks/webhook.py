@@ -32,6 +32,7 @@ from consumer.core.units import Seconds
 from consumer.sinks.answer import read_json, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings, usable_secret
 from consumer.sinks.http import Http, Reach, Reply, is_final, reach_to, url_problem
+from consumer.sinks.keys import request_key
 from consumer.sinks.structure import Build, UnsayableBodyError, compile_structure, names_in
 
 RECIPIENTS_LIMIT = 10_000
@@ -83,7 +84,11 @@ class WebhookConfig(SinkConfig):
     encoding: Literal["json", "form"] = "json"
     body: dict[str, Any] | list[Any] = Field(
         description="the structure that goes out; its texts are templates over title, text, link, image, recipients, "
-        "recipient, attempt and lane"
+        "recipient, key and lane"
+    )
+    executes_once: bool = Field(
+        default=False,
+        description="the gateway drops a request whose `key` it has seen, so that a lost answer is asked for again",
     )
     recipients_per_request: int = Field(default=1, ge=1, le=RECIPIENTS_LIMIT)
     answers: list[AnswerConfig] = Field(min_length=1, description="from the top; what none fits is unsure")
@@ -129,6 +134,8 @@ class WebhookConfig(SinkConfig):
             raise ValueError("body names no recipient; say {{ recipients }}, or {{ recipient }} for one at a time")
         if ("recipient", False) in used and self.recipients_per_request > 1:
             raise ValueError("body has {{ recipient }}, so recipients_per_request is 1, or put it in each_recipient")
+        if self.executes_once and "key" not in names:
+            raise ValueError("executes_once needs the {{ key }} in the body, by which the gateway knows a request")
         if self.encoding == "form" and not _is_flat(self.body):
             raise ValueError("a form is a flat mapping of texts")
 
@@ -158,7 +165,9 @@ def _built(body: str) -> Build:
 
 
 def limits(config: WebhookConfig) -> Limits:
-    return Limits(Capacity(1, config.recipients_per_request), config.timeout, in_flight=4)
+    return Limits(
+        Capacity(1, config.recipients_per_request), config.timeout, in_flight=4, executes_once=config.executes_once
+    )
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------
@@ -173,7 +182,7 @@ def compose(config: WebhookConfig, batch: Batch, access: Access) -> Call | Refus
     names = message._asdict() | {
         "recipients": recipients,
         "recipient": recipients[0],
-        "attempt": batch.id,
+        "key": request_key(config.url, batch),
         "lane": access.lane,
     }
     try:
@@ -205,7 +214,7 @@ ANSWERS = (
     ("a row that says delivered, with a status that is not 2xx", "Unsure (`unmatched`)"),
     ("delivered, and named by `unknown_recipients`", "Refused (`unsubscribed`, no letter)"),
     ("no row fits; a 1xx", "Unsure (`unmatched`)"),
-    ("reset, timeout or cut after sending", "Unsure"),
+    ("reset, timeout or cut after sending", "Unsure; with `executes_once`, Deferred with the same key"),
     ("cannot connect", "Deferred"),
 )
 

@@ -48,12 +48,12 @@ def test_a_structure_is_filled_with_values_and_texts() -> None:
 def test_what_is_absent_is_left_out_and_what_is_written_stays() -> None:
     structure = {
         **BODY, "flag": True, "n": 3, "nothing": None, "picture": "{{ image }}",
-        "id": "{{ lane }}/{{ attempt }}", "deep": [{"name": "{{ title }}!"}],
+        "id": "{{ lane }}!", "deep": [{"name": "{{ title }}!"}],
     }  # fmt: skip
     _, body = sent(config(body=structure), "1", message=Message("Т", "текст"))
     assert body == {
         "to": ["1"], "title": "Т", "text": "текст", "flag": True, "n": 3, "nothing": None,
-        "id": "own/1.7", "deep": [{"name": "Т!"}],
+        "id": "own!", "deep": [{"name": "Т!"}],
     }  # fmt: skip
 
 
@@ -162,6 +162,7 @@ def test_a_wait_that_the_gateway_asks_for_goes_before_the_configured_one() -> No
         ({"body": {**BODY, "x": "{{ title( }}"}}, "template"),
         ({"body": {"each_recipient": "{{ recipient }}", **BODY}}, "stands alone"),
         ({"body": {**BODY, "x": {"y": 1}}, "encoding": "form"}, "flat"),
+        ({"executes_once": True}, "key"),
         ({"answers": []}, "at least 1"),
         ({"answers": [{"when": "status ==", "verdict": "delivered"}]}, "JMESPath"),
         ({"answers": [{"when": "status", "verdict": "blocked"}]}, "ever be told"),
@@ -226,6 +227,22 @@ async def test_a_put_is_not_repeated_by_the_client_library(gateway: WebhookFake)
     assert await sink.send(batch("2")) == (Unsure("reset"),)
     assert len(gateway.requests) == 2
     await sink.close()
+
+
+async def test_a_gateway_that_executes_once_is_asked_again_under_the_same_key(gateway: WebhookFake) -> None:
+    once = config(url=gateway.url, headers=AUTH, body={**BODY, "id": "{{ key }}"}, executes_once=True)
+    sink = make_sink(once, secret(), lambda fact: None, "own")
+    assert sink.idempotent
+    await sink.ready()
+    gateway.fail("reset_after", 1)
+    assert await sink.send(batch("1")) == (Deferred("reset", same_key=True),)
+    await sink.close()
+
+
+def test_the_same_request_has_the_same_key_and_any_other_has_another() -> None:
+    once = config(body={**BODY, "id": "{{ key }}"}, executes_once=True)
+    first, again, other = (sent(once, *people)[1]["id"] for people in (["1"], ["1"], ["2"]))
+    assert first == again != other
 
 
 async def test_a_missing_secret_blocks_and_a_refused_one_is_never_shown(gateway: WebhookFake) -> None:
