@@ -1,4 +1,4 @@
-"""The list of those who are not to be told: its topic, its key, and `vestnik suppress`."""
+"""`vestnik suppress`: the list of those who are not to be told, written and read."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from consumer.app.setup import Setup
+from consumer.app.wiring import hash_key, open_table
 from consumer.core.model import Trouble
-from consumer.core.ports import Emit, Table
-from consumer.core.suppressions import KEY_BYTES_LEAST, Suppression, read_listing, suppression_row
+from consumer.core.suppressions import Suppression, read_listing, suppression_row
 from consumer.core.text import written_recipient
-from consumer.engine.watchlist import SuppressionParts
 
-TOPIC = "vestnik.suppressions"
 PUT_SECONDS = 30.0
 READ_SECONDS = 60.0
 POLL_SECONDS = 0.5
@@ -28,43 +26,9 @@ class Listed:
     lanes: tuple[str, ...]
 
 
-def read_key(setup: Setup) -> bytes | Trouble:
-    """The key of the hashes, read anew; Trouble without one or with one that is easily guessed."""
-    privacy = setup.config.privacy
-    if privacy is None:
-        return Trouble("other", "the configuration has no privacy.hash_key, so that there is no list")
-    value = setup.read_secret(privacy.hash_key)
-    if isinstance(value, Trouble):
-        return value
-    key = value.encode()
-    if len(key) < KEY_BYTES_LEAST:
-        return Trouble("other", f"privacy.hash_key has fewer than {KEY_BYTES_LEAST} characters")
-    return key
-
-
-def open_table(setup: Setup, emit: Emit, lane: str = "") -> Table:
-    """The table of the list, on the configuration's cluster or in its files."""
-    if setup.config.source is not None:
-        from consumer.streams.lines import LinesTable  # noqa: PLC0415
-
-        return LinesTable(setup.path(setup.config.source.out) / f"{TOPIC}.jsonl")
-    # Here, for the client's import is slow.
-    from consumer.app.wiring import kafka_settings  # noqa: PLC0415
-    from consumer.streams.table import KafkaTable  # noqa: PLC0415
-
-    return KafkaTable(kafka_settings(setup), TOPIC, emit, lane=lane)
-
-
-def suppression_parts(setup: Setup, emit: Emit, lane: str) -> SuppressionParts | None:
-    """What a lane needs to obey the list; None where the configuration has none."""
-    if setup.config.privacy is None:
-        return None
-    return SuppressionParts(open_table(setup, emit, lane), lambda: read_key(setup))
-
-
 async def suppress(setup: Setup, recipients: Sequence[str], suppression: Suppression | None) -> str | None:
     """Put recipients on the list, or take them off it with None; in words, why that could not be done."""
-    key = read_key(setup)
+    key = hash_key(setup)
     if isinstance(key, Trouble):
         return key.detail
     table = open_table(setup, lambda _fact: None)

@@ -13,14 +13,15 @@ from consumer.app.profiles import backfill_topic as backfill_topic
 from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
-from consumer.app.suppressing import suppression_parts
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.model import Bounds, Cap, Quota, Trouble
 from consumer.core.plan import Planner
-from consumer.core.ports import DeadLetters, Emit, Journal, Source
+from consumer.core.ports import DeadLetters, Emit, Journal, Source, Table
+from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.engine.lane import Lane
 from consumer.engine.run import Berth
 from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.engine.watchlist import SuppressionParts
 from consumer.sinks.base import limits_of, make_sink
 from consumer.streams.settings import KafkaSettings, ReadPassword, SecurityProtocol, Timing
 
@@ -40,6 +41,7 @@ class Streams:
 # What is old or by hand never takes more of the backlog than this.
 BACKFILL_SHARE = 0.25
 
+SUPPRESSIONS = "vestnik.suppressions"
 OpenStreams = Callable[[str], Streams]
 """Makes the streams of a lane, anew at each call."""
 
@@ -163,6 +165,41 @@ def lines_streams(setup: Setup, emit: Emit) -> OpenStreams:
 def usual_streams(setup: Setup, emit: Emit) -> OpenStreams:
     """Whatever the configuration says: Kafka, or files."""
     return kafka_streams(setup, emit) if setup.config.source is None else lines_streams(setup, emit)
+
+
+# --- whom not to tell -------------------------------------------------------------------------------------------------
+
+
+def hash_key(setup: Setup) -> bytes | Trouble:
+    """The key of the hashes, read anew; Trouble without one or with one that is easily guessed."""
+    privacy = setup.config.privacy
+    if privacy is None:
+        return Trouble("other", "the configuration has no privacy.hash_key, so that there is no list")
+    value = setup.read_secret(privacy.hash_key)
+    if isinstance(value, Trouble):
+        return value
+    key = value.encode()
+    if len(key) < KEY_BYTES_LEAST:
+        return Trouble("other", f"privacy.hash_key has fewer than {KEY_BYTES_LEAST} characters")
+    return key
+
+
+def open_table(setup: Setup, emit: Emit, lane: str = "") -> Table:
+    """The table of the list, on the configuration's cluster or in its files."""
+    if setup.config.source is not None:
+        from consumer.streams.lines import LinesTable  # noqa: PLC0415
+
+        return LinesTable(setup.path(setup.config.source.out) / f"{SUPPRESSIONS}.jsonl")
+    from consumer.streams.table import KafkaTable  # noqa: PLC0415
+
+    return KafkaTable(kafka_settings(setup), SUPPRESSIONS, emit, lane=lane)
+
+
+def suppression_parts(setup: Setup, emit: Emit, lane: str) -> SuppressionParts | None:
+    """What a lane needs to obey the list; None where the configuration has none."""
+    if setup.config.privacy is None:
+        return None
+    return SuppressionParts(open_table(setup, emit, lane), lambda: hash_key(setup))
 
 
 # --- lanes ------------------------------------------------------------------------------------------------------------

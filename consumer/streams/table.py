@@ -8,7 +8,7 @@ from aiokafka import errors
 from consumer.core.facts import Fact, OffsetsSkipped
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Emit, Row
-from consumer.streams.clients import ANSWER_SECONDS, trouble_of
+from consumer.streams.clients import trouble_of
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.tail import Tail
 from consumer.streams.writer import TooLarge, Writer, Written
@@ -81,8 +81,7 @@ class KafkaTable:
         if trouble := await self._tail.connected():
             return trouble
         try:
-            async with asyncio.timeout(2 * ANSWER_SECONDS):
-                beginning, end = await self._tail.extent()
+            beginning, end = await self._tail.extent()
         except (errors.KafkaError, TimeoutError) as error:
             return trouble_of(error)
         self._tail.seek(beginning)

@@ -73,17 +73,18 @@ class Tail:
 
     async def extent(self) -> tuple[int, int]:
         """Beginning and end; after a change of leaders the end may be unknown for a moment, as an error that the
-        library does not know. Raises the library's errors; the caller bounds the wait."""
+        library does not know. Raises the library's errors, and TimeoutError after ten seconds."""
         one = aiokafka.TopicPartition(*self.partition)
-        while True:
-            try:
-                beginnings = await self.consumer.beginning_offsets([one])
-                ends = await self.consumer.end_offsets([one])
-                return beginnings[one], ends[one]
-            except errors.KafkaError as error:
-                if trouble_of(error).reason != "other":
-                    raise
-                await asyncio.sleep(0.2)
+        async with asyncio.timeout(2 * ANSWER_SECONDS):
+            while True:
+                try:
+                    beginnings = await self.consumer.beginning_offsets([one])
+                    ends = await self.consumer.end_offsets([one])
+                    return beginnings[one], ends[one]
+                except errors.KafkaError as error:
+                    if trouble_of(error).reason != "other":
+                        raise
+                    await asyncio.sleep(0.2)
 
     async def connected(self) -> Trouble | None:
         """Have a client; why there is none."""
