@@ -1,0 +1,265 @@
+"""What goes wrong in a world, and how it is put right again."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from consumer.core.model import Blocked, Deferred, TopicPartition, Trouble
+from tests.world.adapters import GROUP, JOURNAL, LETTERS, SOURCE
+from tests.world.lives import Mine
+from tests.world.pods import Pod, Span, Surroundings, Town
+
+CALLS = (
+    "source.poll",
+    "source.poll",
+    "source.commit",
+    "source.commit",
+    "source.seek",
+    "source.committed",
+    "source.extents",
+    "source.fetch",
+    "journal.append",
+    "journal.append",
+    "journal.append",
+    "journal.read",
+    "journal.rewind",
+    "dead_letters.append",
+    "sink.ready",
+    "sink.send",
+    "sink.send",
+)
+
+
+class Nemesis:
+    """Until `end`, it draws one fault after another; then every spell is lifted."""
+
+    def __init__(self, around: Surroundings, town: Town, dice: random.Random) -> None:
+        self.spans: list[Span] = []
+        self.clock_steps: list[float] = []
+        self.done: list[str] = []
+        self._around = around
+        self._town = town
+        self._dice = dice
+        self._spells: set[asyncio.Task[None]] = set()
+        self._mood = around.provider.mood
+        self._air = around.design.weather
+        self.skew = 0.0
+
+    async def rage(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        faults = self._around.design.faults
+        while faults:
+            pause = self._dice.expovariate(1.0 / self._around.design.pause_seconds)
+            if loop.time() + pause > until:
+                break
+            await asyncio.sleep(pause)
+            self._cast(self._dice.choice(faults))
+        await asyncio.sleep(max(until - loop.time(), 0.0))
+
+    def _cast(self, fault: str) -> None:
+        self.done.append(fault)
+        self._around.witness.note("fault", fault)
+        spell: Callable[[], Awaitable[None]] = getattr(self, f"fault_{fault}")
+        task = self._around.outside.spawn(_awaited(spell))
+        self._spells.add(task)
+
+    async def end(self) -> None:
+        """Faults stop; what was broken is whole again."""
+        for task in self._spells:
+            task.cancel()
+        if self._spells:
+            await asyncio.wait(self._spells)
+        for pod in self._town.alive:
+            pod.life.mine = None
+        failed = [task.exception() for task in self._spells if not task.cancelled() and task.exception()]
+        if failed:
+            raise RuntimeError("the nemesis itself failed") from failed[0]
+
+    def _victim(self) -> Pod | None:
+        alive = [pod for pod in self._town.alive if pod.life.runs]
+        if not alive:
+            return None
+        owners = [pod for pod in alive if pod.lane is not None and pod.lane.view().state == "working"]
+        return self._dice.choice(owners if owners and self._dice.random() < 0.7 else alive)
+
+    def _while(self) -> float:
+        """How long a spell lasts: mostly seconds, sometimes minutes."""
+        return min(self._dice.lognormvariate(2.0, 1.2), 120.0)
+
+    @asynccontextmanager
+    async def _span(self, what: str, pod: Pod | None = None) -> AsyncIterator[None]:
+        span = Span(asyncio.get_running_loop().time(), what=what)
+        (self.spans if pod is None else pod.spans).append(span)
+        try:
+            yield
+        finally:
+            span.until = asyncio.get_running_loop().time()
+
+    # --- processes ----------------------------------------------------------------------------------------------------
+
+    async def fault_kill(self) -> None:
+        pod = self._victim()
+        if pod is not None:
+            pod.life.kill()
+
+    async def fault_mine(self) -> None:
+        pod = self._victim()
+        if pod is not None:
+            call = self._dice.choice(CALLS)
+            pod.life.mine = Mine(call, self._dice.choice([1, 1, 1, 2, 5, 20]), self._dice.random() < 0.5)
+
+    async def fault_freeze(self) -> None:
+        pod = self._victim()
+        if pod is None:
+            return
+        async with self._span("frozen", pod):
+            pod.life.freeze()
+            pod.tie("frozen")
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                pod.life.thaw()
+                pod.untie("frozen")
+
+    async def fault_cut(self) -> None:
+        pod = self._victim()
+        if pod is None:
+            return
+        async with self._span("cut", pod):
+            pod.tie("cut")
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                pod.untie("cut")
+
+    async def fault_stop(self) -> None:
+        pod = self._victim()
+        if pod is not None:
+            pod.stop()
+
+    async def fault_rolling(self) -> None:
+        for pod in list(self._town.alive):
+            pod.stop()
+            await asyncio.sleep(self._dice.uniform(1.0, 10.0))
+
+    async def fault_crash_loop(self) -> None:
+        for _ in range(5):
+            await self.fault_kill()
+            await asyncio.sleep(5.0)
+
+    # --- the broker ---------------------------------------------------------------------------------------------------
+
+    async def fault_outage(self) -> None:
+        around = self._around
+        if around.broker_down:
+            return
+        async with self._span("outage"):
+            around.broker_down = True
+            pods = list(self._town.alive)
+            for pod in pods:
+                pod.tie("outage")
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                around.broker_down = False
+                for pod in self._town.pods:
+                    if pod._ties["outage"]:
+                        pod.untie("outage")
+
+    async def fault_journal(self) -> None:
+        await self._topic(JOURNAL)
+
+    async def fault_letters(self) -> None:
+        await self._topic(LETTERS)
+
+    async def _topic(self, name: str) -> None:
+        """No writes, or neither reads nor writes."""
+        broker = self._around.broker
+        door = self._dice.choice([broker.refuse, broker.stall])
+        async with self._span(name):
+            door(name, Trouble("other", "full"))
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                door(name, None)
+
+    async def fault_rebalance(self) -> None:
+        self._around.outside.call(self._around.broker.group(GROUP).rebalance)
+
+    async def fault_storm(self) -> None:
+        for _ in range(self._dice.randrange(3, 12)):
+            await self.fault_rebalance()
+            await asyncio.sleep(2.0)
+
+    async def _weather_spell(self, **changes: Any) -> None:
+        before = {name: getattr(self._air, name) for name in changes}
+        async with self._span("weather"):
+            for name, value in changes.items():
+                setattr(self._air, name, value)
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                for name, value in before.items():
+                    setattr(self._air, name, value)
+
+    async def fault_weather(self) -> None:
+        dice = self._dice
+        await self._weather_spell(
+            delay_seconds=dice.choice([0.01, 0.5, 2.0]), stuck=dice.choice([0.0, 0.05]), doubled=dice.choice([0.0, 0.2])
+        )
+
+    async def fault_clock(self) -> None:
+        """The broker's clock steps, and may come back."""
+        self.skew = self._dice.choice([0.0, self._dice.uniform(-180.0, 180.0)])
+        self.clock_steps.append(self.skew)
+
+    async def fault_trim(self) -> None:
+        """Retention takes records, perhaps some that nobody has read."""
+        around = self._around
+        for partition, log in enumerate(around.broker.topics[SOURCE].logs):
+            committed = around.broker.group(GROUP).offsets.get(TopicPartition(SOURCE, partition), 0)
+            before = self._dice.randint(log.beginning, max(log.beginning, (committed + log.end) // 2))
+            for offset in range(max(log.beginning, committed), before):
+                around.witness.trimmed.add((partition, offset))
+            around.broker.trim(SOURCE, partition, before)
+
+    async def fault_grow(self) -> None:
+        count = len(self._around.broker.topics[SOURCE].logs)
+        if count < 4:
+            self._around.outside.call(self._around.broker.create, SOURCE, count + 1)
+
+    # --- the provider -------------------------------------------------------------------------------------------------
+
+    async def _spell(self, **changes: Any) -> None:
+        provider = self._around.provider
+        provider.mood = replace(provider.mood, **changes)
+        try:
+            await asyncio.sleep(self._while())
+        finally:
+            provider.mood = self._mood
+
+    async def fault_sick(self) -> None:
+        dice = self._dice
+        await self._spell(
+            bad_gateway=dice.choice([0.1, 0.5]), reset=dice.choice([0.1, 0.3]), hang=dice.choice([0.0, 0.3])
+        )
+
+    async def fault_down(self) -> None:
+        await self._spell(no_connection=self._dice.choice([0.5, 1.0]))
+
+    async def fault_blocked(self) -> None:
+        await self._spell(blocked=True)
+
+    async def fault_unfit(self) -> None:
+        await self._spell(unfit=self._dice.choice([Blocked("token"), Deferred("token", 2.0), Deferred("token")]))
+
+    async def fault_late(self) -> None:
+        await self._spell(late=0.3)
+
+
+async def _awaited(spell: Callable[[], Awaitable[None]]) -> None:
+    await spell()
