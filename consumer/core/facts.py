@@ -4,7 +4,7 @@ The engine and the adapters say facts; `app` has a table from fact to metric and
 carries a recipient or a text in a field that becomes a label.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consumer.core.model import Message, Outcome, TopicPartition
 
@@ -76,7 +76,7 @@ class Pushed(LaneFact):
     route: str
     level: int
     message: Message
-    recipients: tuple[str, ...]
+    recipients: tuple[str, ...] = field(repr=False)
     ages_seconds: tuple[float, ...]
     in_time: int
 

@@ -172,7 +172,8 @@ async def run_of_trouble(folder: Path, log: io.StringIO) -> None:
     ):
         write_tokens(folder / "tokens.json", portal)
         portal.oauth.expire()
-        said = echo(KEY, CLIENT_SECRET, *PHONES, portal.oauth.refresh_token, *portal.oauth.access)
+        tokens = (portal.oauth.refresh_token, *portal.oauth.access)
+        said = echo(KEY, CLIENT_SECRET, *tokens, *PHONES)
         for fake, path in ((imshop, "/push"), (portal, "/rest")):
             fake.fail("status", 1, path=path, status=500, body=said)
             fake.fail("status", 1, path=path, status=401, body=said)
@@ -192,7 +193,7 @@ async def run_of_trouble(folder: Path, log: io.StringIO) -> None:
             logging.getLogger("vestnik").exception("a bug")
             log.write(traceback.format_exc())
         texts = {**run.seen_by_people(), "log": log.getvalue()}
-        hidden = [KEY, CLIENT_SECRET, *PHONES, *portal.oauth.access, portal.oauth.refresh_token]
+        hidden = [KEY, CLIENT_SECRET, *PHONES, *tokens, *portal.oauth.access, portal.oauth.refresh_token]
         run.process.stop()
         await running
         assert run.count(DeadLettered) >= 1

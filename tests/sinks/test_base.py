@@ -117,10 +117,12 @@ async def test_network_trouble_is_deferred_before_the_wire_and_unsure_after(imsh
 async def test_a_key_and_a_phone_that_a_provider_echoes_stay_inside(imshop: ImshopFake) -> None:
     sink = make_sink(imshop_config(imshop.url), secret(), lambda fact: None, "app-push")
     await sink.ready()
-    echo = json.dumps({"message": f"key {CANARY} may not tell vip-7 or 79991234567 or order 12345678"})
+    echo = json.dumps(
+        {"message": f"key {CANARY} or access-0001-7f99b6d0da80 may not tell vip-7 or 79991234567 or order 12345678"}
+    )
     imshop.fail("status", 1, status=400, body=echo)
     (verdict,) = await sink.send(batch("79991234567", "vip-7"))
-    assert verdict == Refused("bad_request", "key … may not tell … or … or order …")
+    assert verdict == Refused("bad_request", "key … or … may not tell … or … or order …")
     await sink.close()
 
 
