@@ -102,6 +102,36 @@ async def test_a_tls_handshake_that_stalls_was_not_sent() -> None:
         await http.close()
 
 
+async def test_a_connection_that_nobody_takes_up_was_not_sent() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        waiting = [socket.socket() for _ in range(4)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        url = f"http://127.0.0.1:{address[1]}/"
+        http = Http(replace(reach_to(Reach(5.0), url), connect_seconds=SHORT_SECONDS))
+        assert await http.post(url, b"{}", {}) == NotSent("connect_timeout")
+        await http.close()
+        for one in waiting:
+            one.close()
+
+
+async def test_a_request_that_found_no_free_connection_was_not_sent() -> None:
+    async with ImshopFake(None) as fake:
+        http = Http(replace(reach_to(Reach(5.0, connections=1), fake.url), connect_seconds=SHORT_SECONDS))
+        fake.fail("hang")
+        first = asyncio.ensure_future(http.post(fake.url, b"{}", {}))
+        await fake.arrived(1)
+        assert await http.post(fake.url, b"{}", {}) == NotSent("connect_timeout")
+        assert len(fake.requests) == 1
+        fake.heal()
+        assert await first == Lost("reset")
+        await http.close()
+
+
 async def test_a_certificate_of_nobody_was_not_sent(tls_server: tuple[str, list[bytes]]) -> None:
     url, received = tls_server
     assert await posted(url) == NotSent("tls")
