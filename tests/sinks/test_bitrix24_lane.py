@@ -31,6 +31,8 @@ async def test_five_thousand_texts_on_the_real_bucket_are_told_once_within_a_hun
 ) -> None:
     async with portal() as fake, staff(tmp_path, fake) as shore:
         publish(shore, 5000)
+        # The loop is fast and planning is not: the first requests are slow, so that what waits is all there.
+        fake.fail("slow", 4, path="/rest", seconds=40.0)
         process = shore.start()
         await shore.settled()
         assert told(fake) == Counter(str(number) for number in range(1, 5001))
@@ -40,7 +42,7 @@ async def test_five_thousand_texts_on_the_real_bucket_are_told_once_within_a_hun
             for delivery in fake.deliveries
         )
         assert {arrival.status for arrival in fake.pushes} == {200}
-        assert len(fake.pushes) <= 110
+        assert len(fake.pushes) <= 110, len(fake.pushes)
         assert fake.worst_level <= 50
         assert [fact for fact in process.facts if isinstance(fact, DeadLettered)] == []
 
