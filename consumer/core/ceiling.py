@@ -1,7 +1,7 @@
 """The ceiling: how many people may be told in any window, whatever the provider would take."""
 
 import math
-from bisect import bisect_right, insort
+from bisect import insort
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,7 +41,9 @@ class Ceiling:
 
     def room(self, now: float) -> int:
         """How many recipients a request may have now."""
-        del self._told[: bisect_right(self._told, (now - self._limit.per_seconds, math.inf))]
+        # The very sum that `free_from` names, so that rounding cannot part the two.
+        while self._told and self._told[0][0] + self._limit.per_seconds <= now:
+            self._told.pop(0)
         return max(0, self._limit.recipients - self._flying - sum(told for _, told in self._told))
 
     def free_from(self, now: float, least: int) -> float:
