@@ -31,8 +31,8 @@ from consumer.core.model import (
 from consumer.core.outbox import Outbox
 
 # So many commands are looked at, or woken, in about ten milliseconds.
-HUSHED_AT_ONCE = 1000
-WOKEN_AT_ONCE = 500
+HUSHED_AT_ONCE = 400
+WOKEN_AT_ONCE = 250
 
 # While anything else is due, one request in so many is a part of a refused batch: it has the lowest weight, and an end.
 PART_EVERY = 4
