@@ -88,7 +88,7 @@ class Landing(_Written):
 
 
 class Repeat(_Written):
-    """An attempt without an answer, at a provider that knows its requests by keys: the very same request goes out again.
+    """An attempt without an answer, at a provider that knows requests by their keys: the very same one goes out again.
 
     `sent`: written before it does, by whoever owns the lane then. Else: written after its answer was lost once more,
     which tells that the process lives.
