@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from consumer.core.model import Plan, Planned, Position, Quota, TopicPartition
-from schemas.journal import AnyRecord as JournalEntry
-from schemas.journal import Attempt, Landing, Outcomes
+from schemas.journal import AnyRecord, Attempt, Landing, Outcomes
 
 
 class Sent(NamedTuple):
@@ -52,7 +51,7 @@ class LaneEvidence:
     quota: Quota
     plans: Mapping[Position, Plan]
     committed: Mapping[TopicPartition, int | None]
-    journal: Sequence[JournalEntry]
+    journal: Sequence[AnyRecord]
     tellings: Sequence[Telling]
     requests: int
     worst_window: int
@@ -99,7 +98,7 @@ class AttemptSeen:
             seen.commands.extend(zip(parcel.commands.recipients, parcel.commands.ids, strict=True))
 
 
-def attempts_of(journal: Iterable[JournalEntry]) -> dict[str, AttemptSeen]:
+def attempts_of(journal: Iterable[AnyRecord]) -> dict[str, AttemptSeen]:
     """The attempts in the order of the journal. A part that was written twice counts once."""
     attempts: dict[str, AttemptSeen] = {}
     parts: set[tuple[str, int]] = set()
@@ -112,7 +111,7 @@ def attempts_of(journal: Iterable[JournalEntry]) -> dict[str, AttemptSeen]:
     return attempts
 
 
-def outcomes_of(journal: Iterable[JournalEntry]) -> dict[str, str]:
+def outcomes_of(journal: Iterable[AnyRecord]) -> dict[str, str]:
     """The outcome of each command that has one, by its id in hex: the first one in the log wins."""
     entries = list(journal)
     attempts = attempts_of(entries)
@@ -123,7 +122,7 @@ def outcomes_of(journal: Iterable[JournalEntry]) -> dict[str, str]:
     return outcomes
 
 
-def _ends(entry: JournalEntry, attempts: Mapping[str, AttemptSeen]) -> Iterable[tuple[str, str]]:
+def _ends(entry: AnyRecord, attempts: Mapping[str, AttemptSeen]) -> Iterable[tuple[str, str]]:
     if isinstance(entry, Outcomes):
         return [(command, entry.outcome) for command in entry.ids]
     if not isinstance(entry, Landing) or entry.attempt not in attempts:

@@ -18,9 +18,10 @@ from consumer.core.model import (
     Terms,
     TopicPartition,
 )
-from consumer.demo.evidence import Evidence, JournalEntry, LaneEvidence, Letter, Sent, Telling
+from consumer.demo.evidence import Evidence, LaneEvidence, Letter, Sent, Telling
 from consumer.demo.report import Findings, examine
 from schemas.journal import (
+    AnyRecord,
     Attempt,
     AttemptParcel,
     Claim,
@@ -87,7 +88,7 @@ def telling(second: float, *commands: Command) -> Telling:
 
 
 def lane(
-    plans: dict[Position, Plan], journal: Sequence[JournalEntry], tellings: Sequence[Telling], committed: int
+    plans: dict[Position, Plan], journal: Sequence[AnyRecord], tellings: Sequence[Telling], committed: int
 ) -> LaneEvidence:
     return LaneEvidence(Quota(10, 60.0), plans, {TOPIC: committed}, journal, tellings, len(tellings), len(tellings))
 
@@ -153,13 +154,13 @@ def test_a_second_request_of_one_attempt_is_a_duplicate_for_each_of_its_recipien
 
 
 def test_a_command_told_again_in_a_later_attempt_is_a_duplicate() -> None:
-    journal: list[JournalEntry] = [attempt("1.1", ONE, TWO), landing("1.1"), attempt("2.1", ONE), landing("2.1")]
+    journal: list[AnyRecord] = [attempt("1.1", ONE, TWO), landing("1.1"), attempt("2.1", ONE), landing("2.1")]
     found = findings(replace(GOOD, journal=journal, tellings=[telling(3.0, ONE, TWO), telling(9.0, ONE)]), SENT)
     assert found.report.duplicates == 1
 
 
 def test_a_withdrawn_or_deferred_attempt_that_goes_out_later_is_no_duplicate() -> None:
-    journal: list[JournalEntry] = [
+    journal: list[AnyRecord] = [
         attempt("1.1", ONE, TWO),
         landing("1.1", None),
         attempt("1.2", ONE, TWO),
@@ -184,7 +185,7 @@ def test_an_attempt_that_died_before_its_request_makes_no_duplicate_of_equal_wor
     """Commands 1 and 2 read alike; the first attempt of 1 was never sent."""
     again = command(2, recipient=ONE.recipient)
     lost = Landing(attempt="1.1", epoch=2, verdict="unsure", reason="owner_lost", doubtful=[ONE.id.hex()])
-    journal: list[JournalEntry] = [attempt("1.1", ONE), lost, attempt("2.1", ONE), landing("2.1")]
+    journal: list[AnyRecord] = [attempt("1.1", ONE), lost, attempt("2.1", ONE), landing("2.1")]
     evidence = replace(
         GOOD,
         plans={at(0): planned(ONE), at(1): planned(again)},
