@@ -57,7 +57,7 @@ class Breaker:
             case Unsure():
                 self._fail(UNSURE, now, dice)
                 self._suspect(verdict.reason)
-            case Blocked():
+            case _:
                 self._fail(BLOCKED, now, dice)
                 self._open(verdict.reason)
 

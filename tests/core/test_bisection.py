@@ -250,6 +250,38 @@ def test_a_newer_message_replaces_one_that_waits_in_a_part() -> None:
     assert lane.committable == 3
 
 
+def test_two_of_one_thread_and_rank_may_wait_in_parts() -> None:
+    lane = Lane("b")
+    lane.people("a", "b", "c", "d", thread=7, rank=1)
+    assert lane.finish() == 5
+    assert sorted(lane.told) == ["a", "c", "d"]
+
+
+def test_a_probe_is_the_smallest_group_of_the_most_urgent() -> None:
+    lane = Lane()
+    lane.people(*names(5), text="a")
+    lane.people("x", "y", text="b")
+    assert [one.recipient for one in lane.request(probe=True).commands] == ["x", "y"]
+    assert len(lane.request(probe=True).commands) == 5
+    assert lane.request(probe=True).parcels == ()
+
+
+def test_a_part_is_the_probe_where_nothing_else_waits() -> None:
+    lane = Lane("a")
+    lane.people("a", "b", "c", "d")
+    lane.ask()
+    assert [one.recipient for one in lane.request(probe=True).commands] == ["a", "b"]
+
+
+def test_the_texts_of_a_request_share_the_room_that_the_ceiling_leaves() -> None:
+    lane = Lane()
+    lane.people(*names(5), text="a")
+    lane.people("x", "y", text="b")
+    parcels = lane.desk.take(1000.0, 6.0, Capacity(3, 5, total=6))
+    assert sum(len(parcel.commands) for parcel in parcels) == 6
+    assert len(parcels) == 2
+
+
 def test_a_newer_message_replaces_one_that_comes_back_to_be_asked_again() -> None:
     lane = Lane("b")
     lane.people("a", thread=7, rank=1)

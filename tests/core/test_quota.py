@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.model import Quota
-from consumer.core.quota import Past, Window, past_in_bucket
+from consumer.core.quota import Gap, Past, Window, past_in_bucket
 
 TEN_A_MINUTE = Quota(10, 60.0)
 TIMEOUT = 30.0
@@ -88,6 +88,12 @@ def test_limit_answers_widen_the_gap_up_to_the_period() -> None:
     for _ in range(100):
         window.widen(0.0)
     assert window.gap_seconds == 60.0
+
+
+def test_a_gap_says_how_much_wider_it_is_than_usual() -> None:
+    gap = Gap(TEN_A_MINUTE)
+    gap.widen(0.0)
+    assert gap.factor == pytest.approx(1.1)
 
 
 def test_quiet_periods_narrow_the_gap_slowly() -> None:

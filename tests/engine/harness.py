@@ -233,7 +233,7 @@ class World:
     ) -> Process:
         self.processes += 1
         wire, facts = Wire(), list[Fact]()
-        source = MemorySource(self.broker, GROUP, [SOURCE], wire=wire, emit=facts.append)
+        source = MemorySource(self.broker, GROUP, [SOURCE, *settings.pop("extra", [])], wire=wire, emit=facts.append)
         sink = ProviderSink(self.provider, capacity, timeout_seconds)
         parts = LaneParts(
             source=source,
@@ -256,8 +256,12 @@ class World:
 
     def publish(self, **event: Any) -> Record:
         """One event; its customer is the key."""
+        return self.publish_to(SOURCE, **event)
+
+    def publish_to(self, topic: str, **event: Any) -> Record:
+        """The same on another topic."""
         value = json.dumps(event, ensure_ascii=False).encode()
-        return self.broker.publish(SOURCE, value, key=str(event.get("to", "")).encode())
+        return self.broker.publish(topic, value, key=str(event.get("to", "")).encode())
 
     def journal(self) -> list[AnyRecord]:
         return [JOURNAL_RECORD.validate_json(record.value or b"") for record in self.broker.records(JOURNAL)]
