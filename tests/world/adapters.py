@@ -62,9 +62,11 @@ class WorldBroker(MemoryBroker):
 @dataclass
 class Weather:
     """How the network to the broker is just now: chances of each write. A stuck write has left and stands in the log
-    only up to `stuck_seconds` later; a doubled one lost its ack and is written again."""
+    only up to `stuck_seconds` later; a doubled one lost its ack and is written again. Reading the journal takes about
+    `read_seconds`."""
 
     delay_seconds: float = 0.0
+    read_seconds: float = 0.0
     stuck: float = 0.0
     stuck_seconds: float = 40.0
     doubled: float = 0.0
@@ -82,6 +84,10 @@ class Link:
         self._weather = weather
         self._dice = dice
         self._due = 0.0
+
+    def fetch_seconds(self) -> float:
+        """How long what was read is on its way."""
+        return self._dice.expovariate(1.0) * self._weather.read_seconds
 
     async def carry(self, leave: Callable[[], bool], write: Callable[[], Coroutine[Any, Any, Appended]]) -> Appended:
         """Wait until the write may leave, then let the world carry it, and wait for the ack."""
@@ -131,8 +137,13 @@ class LifeJournal(MemoryJournal):
         return await self._link.life.through("journal.rewind", lambda: rewind(since))
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
-        read = super().read
-        return await self._link.life.through("journal.read", lambda: read(timeout_seconds))
+        return await self._link.life.through("journal.read", lambda: self._fetch(timeout_seconds))
+
+    async def _fetch(self, timeout_seconds: float) -> Sequence[Entry]:
+        entries = await super().read(timeout_seconds)
+        if entries:
+            await asyncio.sleep(self._link.fetch_seconds())
+        return entries
 
 
 class LifeLetters(MemoryDeadLetters):

@@ -190,10 +190,14 @@ def _interrupted(evidence: Evidence, attempt: Attempt, request: Request | None) 
 def _unsure_landings(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
     """A landing that says unsure has a reason too, and so has an end as unknown."""
     requests = {each.attempt.id: each.request for each in sent}
+    claimed = {claim.epoch: claim.at for claim in evidence.witness.claims}
     doubts: Counter[str] = Counter()
     for attempt in evidence.witness.attempts.values():
         if attempt.verdict == "unsure" and not attempt.void:
             doubts.update(attempt.commands)
+            since = claimed.get(attempt.landed_by, -math.inf)
+            if attempt.reason == "owner_lost" and (attempt.landed_at or 0.0) < since + evidence.plan.timeout_seconds:
+                yield "late landings", f"{attempt.id} was given up before its own landing could come"
             if not _interrupted(evidence, attempt, requests.get(attempt.id)):
                 yield "unsure", f"{attempt.id} landed as {attempt.verdict} ({attempt.reason}) without a reason"
     for id_, end in evidence.witness.ends.items():

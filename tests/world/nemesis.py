@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -64,20 +64,21 @@ class Nemesis:
         self.done.append(fault)
         self._around.witness.note("fault", fault)
         spell: Callable[[], Awaitable[None]] = getattr(self, f"fault_{fault}")
-        task = self._around.outside.spawn(_awaited(spell))
-        self._spells.add(task)
+        self._start(_awaited(spell))
 
     async def end(self) -> None:
         """Faults stop; what was broken is whole again."""
         for task in self._spells:
             task.cancel()
-        if self._spells:
-            await asyncio.wait(self._spells)
+        await asyncio.gather(*self._spells, return_exceptions=True)
         for pod in self._town.alive:
             pod.life.mine = None
         failed = [task.exception() for task in self._spells if not task.cancelled() and task.exception()]
         if failed:
             raise RuntimeError("the nemesis itself failed") from failed[0]
+
+    def _start(self, spell: Coroutine[Any, Any, None]) -> None:
+        self._spells.add(self._around.outside.spawn(spell))
 
     def _victim(self) -> Pod | None:
         alive = [pod for pod in self._town.alive if pod.life.runs]
@@ -135,6 +136,34 @@ class Nemesis:
                 await asyncio.sleep(self._while())
             finally:
                 pod.untie("cut")
+
+    async def _until_aloft(self) -> Pod | None:
+        """A process that has a request on the wire, if there is one soon."""
+        for _ in range(300):
+            for pod in self._town.alive:
+                if pod.life.runs and pod.lane is not None and pod.lane.view().requests_in_flight:
+                    return pod
+            await asyncio.sleep(0.1)
+        return None
+
+    async def fault_zombie(self) -> None:
+        """An owner is cut off or stands still while a request of it is on its way, and comes back after another took
+        over: before that one guesses, or long after."""
+        self._start(self._spell(latency_seconds=self._dice.choice([0.3, 3.0, 8.0])))
+        pod = await self._until_aloft()
+        if pod is None:
+            return
+        what = self._dice.choice(["cut", "frozen"])
+        design = self._around.design
+        async with self._span(what, pod):
+            if what == "frozen":
+                pod.life.freeze()
+            pod.tie(what)
+            try:
+                await asyncio.sleep(design.session_seconds + self._dice.uniform(0.0, 1.5 * design.timeout_seconds))
+            finally:
+                pod.life.thaw()
+                pod.untie(what)
 
     async def fault_stop(self) -> None:
         pod = self._victim()
@@ -209,7 +238,10 @@ class Nemesis:
     async def fault_weather(self) -> None:
         dice = self._dice
         await self._weather_spell(
-            delay_seconds=dice.choice([0.01, 0.5, 2.0]), stuck=dice.choice([0.0, 0.05]), doubled=dice.choice([0.0, 0.2])
+            delay_seconds=dice.choice([0.01, 0.5, 2.0]),
+            read_seconds=dice.choice([0.0, 0.5, 3.0]),
+            stuck=dice.choice([0.0, 0.05]),
+            doubled=dice.choice([0.0, 0.2]),
         )
 
     async def fault_clock(self) -> None:
@@ -258,7 +290,13 @@ class Nemesis:
         await self._spell(unfit=self._dice.choice([Blocked("token"), Deferred("token", 2.0), Deferred("token")]))
 
     async def fault_late(self) -> None:
-        await self._spell(late=0.3)
+        """Bytes come after the timeout; perhaps nobody is there any more who knows of them."""
+        if self._dice.random() < 0.5:
+            await self._spell(late=0.3)
+            return
+        self._start(self._spell(late=0.5))
+        await self._until_aloft()
+        await self.fault_kill()
 
 
 async def _awaited(spell: Callable[[], Awaitable[None]]) -> None:

@@ -27,6 +27,7 @@ FAULTS = (
     "blocked",
     "unfit",
     "late",
+    "zombie",
 )
 # Each of these changes what may be promised, so it is rarer.
 RARE_FAULTS = ("clock", "trim", "grow")
@@ -90,7 +91,9 @@ def design(seed: int) -> Design:
         bounds=Bounds(commands=dice.choice([40, 100_000, 100_000]), span=dice.choice([60, 500_000, 500_000])),
         seconds=seconds,
         pause_seconds=dice.choice([5.0, 15.0, 30.0]),
-        weather=Weather(delay_seconds=0.5 if slow else 0.005, stuck=0.002, doubled=dice.choice([0.0, 0.0, 0.02])),
+        weather=Weather(
+            0.5 if slow else 0.005, dice.choice([0.0, 0.01, 0.3]), stuck=0.002, doubled=dice.choice([0.0, 0.0, 0.02])
+        ),
         mood=_mood(dice),
         each=dice.random() < 0.5,
         bad=dice.choice([0, 0, 1, 3]),

@@ -167,7 +167,7 @@ class Shop:
         self,
         trade: Trade,
         dice: random.Random,
-        publish: Callable[[bytes, bytes], Record],
+        publish: Callable[[bytes, bytes, int | None], Record],
         now: Callable[[], float],
     ) -> None:
         self.expected: dict[str, Expected] = {}
@@ -206,8 +206,8 @@ class Shop:
             self.give(draft)
         self._early.clear()
 
-    def give(self, draft: Draft) -> Record:
-        record = self._publish(draft.key, draft.value)
+    def give(self, draft: Draft, partition: int | None = None) -> Record:
+        record = self._publish(draft.key, draft.value, partition)
         self.published += 1
         asked = Asked([], draft.letters)
         for route, recipient, thread, rank in draft.wants:
@@ -225,11 +225,12 @@ class Shop:
         if self._trade.conflicts and draft.wants and not draft.letters and self._dice.random() < 0.15:
             self._conflict(draft)
         else:
-            self.give(draft)
+            # Now and then by another way, which knows nothing of keys.
+            self.give(draft, self._dice.randrange(3) if self._dice.random() < 0.3 else None)
 
     def _conflict(self, draft: Draft) -> None:
         """The same event id with another payload: each part of it is a dead letter, and the first one stands."""
-        record = self._publish(draft.key, draft.value.replace(b'"ducky"', b'"ducky" ', 1))
+        record = self._publish(draft.key, draft.value.replace(b'"ducky"', b'"ducky" ', 1), None)
         self.published += 1
         self.asked[record.position.partition, record.position.offset] = Asked([], len(draft.wants))
 

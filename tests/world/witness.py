@@ -44,6 +44,7 @@ class Attempt:
     landed_offset: int | None = None
     verdict: str = ""
     reason: str = ""
+    landed_by: int = 0
     parts: set[int] = field(default_factory=set)
 
 
@@ -54,6 +55,7 @@ class Claim:
     offset: int
     epoch: int
     member: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Witness:
     def _claim(self, value: dict[str, Any], record: Record) -> None:
         if value["epoch"] > self._epoch:
             self._epoch = value["epoch"]
-            self.claims.append(Claim(record.position.offset, self._epoch, value["member"]))
+            self.claims.append(Claim(record.position.offset, self._epoch, value["member"], self._now()))
 
     def _attempt(self, value: dict[str, Any], record: Record) -> None:
         known = self.attempts.get(value["id"])
@@ -146,7 +148,7 @@ class Witness:
         if attempt.landed_at is not None:
             return
         attempt.landed_at, attempt.landed_offset = self._now(), record.position.offset
-        attempt.verdict, attempt.reason = value["verdict"], value["reason"]
+        attempt.verdict, attempt.reason, attempt.landed_by = value["verdict"], value["reason"], value["epoch"]
         if attempt.void:
             return
         outcomes = value["outcomes"] or [value["outcome"]] * len(attempt.commands)

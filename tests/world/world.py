@@ -81,8 +81,10 @@ class World:
         """The broker's clock, which the nemesis may step; in milliseconds, as Kafka's."""
         return round(self.true_now() + self.nemesis.skew, 3)
 
-    def _publish(self, key: bytes, value: bytes) -> Record:
-        return self.broker.publish(SOURCE, value, key=key)
+    def _publish(self, key: bytes, value: bytes, partition: int | None) -> Record:
+        if partition is not None:
+            partition %= len(self.broker.topics[SOURCE].logs)
+        return self.broker.publish(SOURCE, value, key=key, partition=partition)
 
     # --- the run ------------------------------------------------------------------------------------------------------
 

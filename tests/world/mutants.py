@@ -1,0 +1,260 @@
+"""Planted bugs: each takes one rule out of the engine or the core, and a world must notice that soon."""
+
+import ast
+import importlib
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import CodeType, FunctionType
+from typing import Any, cast
+
+from tests.world.world import Result, run_world
+
+SEEDS = 50
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In the source of `target` (module:function or module:Class.method) `old` becomes `new`."""
+
+    name: str
+    target: str
+    old: str
+    new: str
+
+
+FLIGHT, TENURE, LANE, GATE = (f"consumer.engine.{name}" for name in ("flight", "tenure", "lane", "gate"))
+DESK, MEMORY, LANDING, THREADS = (f"consumer.core.{name}" for name in ("desk", "memory", "landing", "threads"))
+BOOKS, LEDGER, CASE, OUTBOX = (f"consumer.core.{name}" for name in ("books", "ledger", "case", "outbox"))
+QUOTA, RECOVERY = "consumer.core.quota", "consumer.engine.recovery"
+
+MUTANTS = (
+    # the look
+    Mutant("no look for claims", f"{FLIGHT}:Flight._forbidden", "memory.epoch != self.batch.epoch", "False"),
+    Mutant("no look for ends", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False"),
+    Mutant("no look at deadlines", f"{FLIGHT}:Flight._forbidden", "command.deadline <= now", "False"),
+    Mutant("looks into an old memory", f"{FLIGHT}:Flight._announce", "await self.office.follower.reached(offset)", "0"),
+    Mutant(
+        "sent before the attempt is durable",
+        f"{FLIGHT}:Flight.fly",
+        "await self._announce()",
+        "announced = asyncio.ensure_future(self._announce())",
+    ),
+    # the seat
+    Mutant(
+        "no claim check",
+        f"{LANE}:Lane._claim",
+        "ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member",
+        "ours = True",
+    ),
+    Mutant("a released desk is not closed", f"{DESK}:Desk.release", "self.closed = True", "pass"),
+    Mutant(
+        "skips a position after a revoke",
+        f"{LANE}:Lane._starting_offsets",
+        "going_on = {tp: offset for",
+        "going_on = {tp: offset + 1 for",
+    ),
+    # doubts
+    Mutant("no doubts at a takeover", f"{DESK}:Desk.doubt", "for attempt in attempts", "for attempt in ()"),
+    Mutant(
+        "does not wait for late landings",
+        f"{TENURE}:Tenure.settle_doubts",
+        "asyncio.sleep(max(patience, 0.0))",
+        "asyncio.sleep(0)",
+    ),
+    Mutant("doubts never settle", f"{TENURE}:Tenure.settle_doubts", "in self.desk.doubts", "in ()"),
+    Mutant(
+        "a doubt does not hold its thread", f"{DESK}:Desk.doubt", "self.outbox.fly(command.thread, command.rank)", "()"
+    ),
+    Mutant(
+        "repeats without limit",
+        f"{LANDING}:_doubt",
+        "on_unsure is OnUnsure.STOP or _doubts(command.id, memory) >= DOUBTS_PER_COMMAND",
+        "on_unsure is OnUnsure.STOP",
+    ),
+    Mutant("stop routes repeat", f"{LANDING}:_doubt", "on_unsure is OnUnsure.STOP or", ""),
+    Mutant("stop routes repeat after a takeover", f"{LANDING}:lost", "attempt.on_unsure is OnUnsure.REPEAT and", ""),
+    Mutant(
+        "an ambiguous answer counts as delivered",
+        f"{LANDING}:_doubt",
+        "return _End(None, doubtful=True)",
+        "return _End(Outcome.DELIVERED)",
+    ),
+    # ends
+    Mutant(
+        "a later outcome wins",
+        f"{DESK}:Desk.land",
+        "outcome is None and self.memory.ended(command.id) is None",
+        "outcome is None",
+    ),
+    Mutant(
+        "a doubt that ended waits again",
+        f"{DESK}:Desk._undoubt",
+        "if self.memory.ended(command_id) is not None",
+        "if False",
+    ),
+    Mutant("what has ended is planned again", f"{DESK}:Desk._known", "else self.memory.ended(command.id)", "else None"),
+    Mutant("what waits is not known", f"{DESK}:Desk._known", "if live is not None", "if False"),
+    Mutant("a joined record is never settled", f"{DESK}:Desk._known", "live.positions.append(position)", "pass"),
+    Mutant(
+        "a joined record is settled at once",
+        f"{DESK}:Desk._known",
+        "live.positions.append(position)",
+        "self.ledger.settle(position)",
+    ),
+    Mutant(
+        "settled before its landing is durable",
+        f"{FLIGHT}:Flight._land",
+        "appended = await self.office.parts.journal.append(landed.record)",
+        "self.desk.land(self.batch.commands, landed.outcomes, landed.refused);"
+        " appended = await self.office.parts.journal.append(landed.record); return",
+    ),
+    Mutant(
+        "withdrawn attempts do not land",
+        f"{FLIGHT}:Flight._withdraw",
+        "await self._land(withdrawn(self.batch, forbidden))",
+        "return",
+    ),
+    Mutant("deferred counts as delivered", f"{LANDING}:_end", "return _End(None)", "return _End(Outcome.DELIVERED)"),
+    Mutant("nothing expires", f"{DESK}:Desk.expire", "ended = list(self.outbox.expire(now))", "ended = []"),
+    # durable first
+    Mutant("offsets before ends", f"{TENURE}:Tenure.settle_up", "await self._write_ends()", "pass"),
+    Mutant("offsets one too far", f"{LEDGER}:Ledger.committable", "account.following for", "account.following + 1 for"),
+    Mutant(
+        "a record is settled by its first part",
+        f"{LEDGER}:_Account.settle",
+        "left = self.parts[offset] - parts",
+        "left = 0",
+    ),
+    Mutant(
+        "dead letters are not awaited",
+        f"{TENURE}:Tenure.bury",
+        "await asyncio.gather(*(append(DeadLetter(self._office.lane, x.record, x.rejection)) for x in letters))",
+        "gone = [asyncio.ensure_future(append(DeadLetter(self._office.lane, x.record, x.rejection))) for x in letters]",
+    ),
+    Mutant(
+        "refused before its letter",
+        f"{FLIGHT}:bury",
+        "await office.parts.dead_letters.append(DeadLetter(office.lane, fetched, rejection, command.id.hex()))",
+        "pass",
+    ),
+    # refused batches
+    Mutant("a refused batch is buried whole", f"{LANDING}:land", "refusal is not None and", "False and"),
+    Mutant("parts of a refused batch lose somebody", f"{CASE}:Case.accepted", "self.aside, []", "self.aside[1:], []"),
+    # quota
+    Mutant("the quota is not remembered", f"{LANE}:Lane._new_gate", "list(self._memory.past(-1.0))", "[]"),
+    Mutant(
+        "open attempts are not counted",
+        f"{MEMORY}:Memory.past",
+        "for attempt in self._open.values()",
+        "for attempt in ()",
+    ),
+    Mutant(
+        "a lost request counts at once",
+        f"{GATE}:_account",
+        "window.lose(grant.ticket, now)",
+        "window.complete(grant.ticket, now)",
+    ),
+    Mutant(
+        "requests count from their start",
+        f"{QUOTA}:Window.complete",
+        "self._remember(now)",
+        "self._remember(now - 30.0)",
+    ),
+    Mutant("every request gives its place back", f"{GATE}:_account", "Deferred(left=False)", "Deferred()"),
+    # threads
+    Mutant("a held thread is not held", f"{THREADS}:Threads.holds", "return known is not None and", "return False and"),
+    Mutant("older than attempted is let in", f"{DESK}:Desk._newest", "if command.thread is None", "if True"),
+    Mutant("ranks are not remembered", f"{MEMORY}:Memory._attempt", "self._ranks.put(", "str("),
+    Mutant(
+        "an older one replaces a newer one",
+        f"{OUTBOX}:Outbox.put",
+        "> command.rank",
+        "> command.rank + 1_000_000_000_000_000_000",
+    ),
+    # stopping and starting
+    Mutant(
+        "a drain cancels flights",
+        f"{LANE}:Lane._leave",
+        "await self._landed(self._settings.drain_seconds)",
+        "[f.cancel() for f in self._aloft]",
+    ),
+    Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping()", "False"),
+    Mutant(
+        "a partition that appears later starts at its end",
+        f"{RECOVERY}:starts",
+        'at = "earliest" if appeared else',
+        'at = "latest" if appeared else',
+    ),
+)
+
+
+def _code_named(code: CodeType, name: str) -> CodeType:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            if constant.co_name == name:
+                return constant
+            try:
+                return _code_named(constant, name)
+            except LookupError:
+                continue
+    raise LookupError(name)
+
+
+def _target(path: str) -> FunctionType:
+    module, _, names = path.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in names.split("."):
+        found = inspect.getattr_static(found, name)
+    return cast("FunctionType", found.fget if isinstance(found, property) else found)
+
+
+def mutated(mutant: Mutant) -> tuple[FunctionType, CodeType]:
+    """The function and its changed code. Raises ValueError where the source no longer has what is to be changed."""
+    function = _target(mutant.target)
+    source = textwrap.dedent(inspect.getsource(function))
+    # Formatting may break a line anywhere; the meaning of what is looked for does not.
+    flat = ast.unparse(ast.parse(source)) + "\n"
+    old = mutant.old if mutant.old in flat else mutant.old.replace('"', "'")
+    if flat.count(old) != 1:
+        raise ValueError(f"mutant {mutant.name!r}: {mutant.old!r} stands {flat.count(old)} times in {mutant.target}")
+    changed = compile(flat.replace(old, mutant.new), inspect.getfile(function), "exec", dont_inherit=True)
+    code = _code_named(changed, function.__name__)
+    if code.co_freevars != function.__code__.co_freevars:
+        raise ValueError(f"mutant {mutant.name!r}: {mutant.target} is a closure")
+    return function, code
+
+
+@contextmanager
+def planted(mutant: Mutant) -> Iterator[None]:
+    """Wherever the function is known, it is the mutant meanwhile."""
+    function, code = mutated(mutant)
+    before, function.__code__ = function.__code__, code
+    try:
+        yield
+    finally:
+        function.__code__ = before
+
+
+@dataclass(frozen=True)
+class Catch:
+    """Which seed noticed the mutant, and by which rules; None when no seed did."""
+
+    mutant: Mutant
+    seed: int | None
+    rules: tuple[str, ...]
+
+
+def hunt(mutant: Mutant, seeds: range, run: Callable[[int], Result] = run_world) -> Catch:
+    """Run worlds until one notices. A world that cannot go on notices too."""
+    with planted(mutant):
+        for seed in seeds:
+            try:
+                result = run(seed)
+            except (RuntimeError, ValueError, LookupError, TypeError) as error:
+                return Catch(mutant, seed, (f"crash {type(error).__name__}",))
+            if result.violations:
+                return Catch(mutant, seed, tuple(result.rules))
+    return Catch(mutant, None, ())
