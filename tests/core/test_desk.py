@@ -253,6 +253,16 @@ def test_a_command_in_doubt_waits_for_the_landing_of_its_attempt() -> None:
     assert table.desk.drift == 0
 
 
+def test_what_waits_and_is_older_than_a_doubt_is_superseded() -> None:
+    table = Table()
+    table.plan(command("old", thread=7, rank=0))
+    table.desk.doubt([orphan(table, "a", thread=7)])
+    assert [(end.command.recipient, end.outcome) for end in table.desk.unwritten] == [("old", Outcome.SUPERSEDED)]
+    table.desk.unwritten = []
+    assert table.desk.unwritten == []
+    assert not table.desk.due
+
+
 def test_a_doubt_that_nobody_settled_is_repeated_or_stopped() -> None:
     table = Table()
     attempt = orphan(table, "a", "b")

@@ -1,7 +1,6 @@
 """A provider that fails for long, that refuses, and a flood of what nobody needs soon."""
 
 import math
-import os
 from random import Random
 from statistics import median
 
@@ -14,8 +13,7 @@ from tests.engine.harness import LETTERS, Process, World, people, seconds
 from tests.virtual import virtual
 
 HOUR = 3600.0
-# Acceptance at full size takes minutes; the test below is the same in a tenth of it.
-FLOOD = 500_000 if os.environ.get("VESTNIK_FULL_SIZE") else 50_000
+FLOOD = 500_000
 
 DOWN: dict[str, Verdict] = {
     "unreachable": Deferred("connect", left=False),
