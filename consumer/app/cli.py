@@ -368,10 +368,11 @@ if sys.argv[1:2] not in [
     for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth", "doctor", "suppress", "send")
 ]:
     from consumer.demo import commands as demo_commands
+    from consumer.demo.olist_sample import olist_sample
     from consumer.simulate import commands as simulate_commands
 
     demo_commands.add_to(app)
-    simulate_commands.add_to(app)
+    simulate_commands.add_to(app, olist_sample)
 
 
 def main() -> None:

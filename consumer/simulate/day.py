@@ -1,13 +1,16 @@
 """Runs arrivals through the real outbox and quota in virtual time."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from enum import Enum, auto
 from heapq import heappop, heappush
 from math import inf, log
 from random import Random
 from typing import NamedTuple
 
-from consumer.core.model import Bounds, Capacity, Command, Parcel, Quota
+from consumer.core.landing import DOUBTS_PER_COMMAND
+from consumer.core.model import Bounds, Capacity, Command, Ended, OnUnsure, Outcome, Parcel, Quota
 from consumer.core.outbox import Outbox
 from consumer.core.quota import Window
 from consumer.core.turn import Policy
@@ -17,6 +20,8 @@ from consumer.simulate.traffic import Arrival
 # The day is about whose turn it is, so the backlog has no bound that would keep a record unread.
 _BOUNDLESS = Bounds(commands=1 << 40, bytes=1 << 50, span=1 << 40)
 _LATENCY_SIGMA = 0.5
+# When a request without an answer is given up.
+_TIMEOUT_SECONDS = 15.0
 IMSHOP_QUOTA = Quota(10, 60.0)
 IMSHOP_CAPACITY = Capacity(1, 1000)
 
@@ -30,7 +35,14 @@ class Closed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LaneModel:
-    """A lane and its provider. A request takes a log-normal time of that median and is always accepted."""
+    """A lane and its provider. A request takes a log-normal time of that median.
+
+    `errors_ratio` of the requests fail, each by itself: half of them are refused in passing (Deferred) and half get no
+    answer (Unsure), which holds their place in the window as long as a lane's does. Those told by nobody wait again
+    with their age and pass the same quota; a lost answer is repeated once where the route says so and else unknown.
+    Neither a breaker nor a wait between tries stands in the way here, so that a provider that is down for long costs
+    more than it would.
+    """
 
     policy: Policy
     quota: Quota = IMSHOP_QUOTA
@@ -38,13 +50,21 @@ class LaneModel:
     latency_median_seconds: float = 0.06
     in_flight: int = 2
     closed: Closed | None = None
+    errors_ratio: float = 0.0
     seed: int = 1
+
+
+class _Answer(Enum):
+    ACCEPTED = auto()
+    DEFERRED = auto()
+    NONE = auto()
 
 
 class _Flight(NamedTuple):
     completed: float
     ticket: int
     parcels: tuple[Parcel, ...]
+    answer: _Answer
 
 
 def run_day(arrivals: Iterable[Arrival], lane: LaneModel, until_seconds: float = inf) -> Figures:
@@ -62,11 +82,14 @@ class _Day:
         self._next = next(arrivals, None)
         self._lane = lane
         self._dice = Random(f"{lane.seed}/latency")  # noqa: S311 - a die, no secret
+        # Another die, so that a day with errors differs by them alone.
+        self._misfortune = Random(f"{lane.seed}/errors")  # noqa: S311
         self._window = Window(lane.quota)
         self._outbox = Outbox(_BOUNDLESS, lane.policy)
         self._flights: list[_Flight] = []
         self._seen: set[bytes] = set()
         self._attempted: dict[int, int] = {}
+        self._doubts: Counter[bytes] = Counter()
         self._now = -inf
         self.figures = Figures()
 
@@ -118,8 +141,18 @@ class _Day:
             return
         self._remember(parcels)
         ticket = self._window.start(self._now)
-        seconds = self._dice.lognormvariate(log(self._lane.latency_median_seconds), _LATENCY_SIGMA)
-        heappush(self._flights, _Flight(self._now + seconds, ticket, parcels))
+        answer, seconds = (
+            self._answer(),
+            self._dice.lognormvariate(log(self._lane.latency_median_seconds), _LATENCY_SIGMA),
+        )
+        completed = self._now + (_TIMEOUT_SECONDS if answer is _Answer.NONE else seconds)
+        heappush(self._flights, _Flight(completed, ticket, parcels, answer))
+
+    def _answer(self) -> _Answer:
+        drawn = self._misfortune.random() if self._lane.errors_ratio else 1.0
+        if drawn >= self._lane.errors_ratio:
+            return _Answer.ACCEPTED
+        return _Answer.DEFERRED if drawn < self._lane.errors_ratio / 2 else _Answer.NONE
 
     def _remember(self, parcels: Iterable[Parcel]) -> None:
         """The highest rank ever attempted of each thread: nothing older is sent after it."""
@@ -130,8 +163,32 @@ class _Day:
                     self._attempted[command.thread] = max(before, command.rank)
 
     def _land(self, flight: _Flight) -> None:
-        self._window.complete(flight.ticket, flight.completed)
-        self.figures.deliver(flight.parcels, flight.completed)
-        for parcel in flight.parcels:
-            for command in parcel.commands:
-                self._outbox.land(command.thread, command.rank)
+        if flight.answer is _Answer.NONE:
+            self._window.lose(flight.ticket, flight.completed)
+        else:
+            self._window.complete(flight.ticket, flight.completed)
+        if flight.answer is _Answer.ACCEPTED:
+            self.figures.deliver(flight.parcels, flight.completed)
+            self._settle(command for parcel in flight.parcels for command in parcel.commands)
+        else:
+            self.figures.fail(flight.completed)
+            for parcel in flight.parcels:
+                for command in parcel.commands:
+                    self._return(command, flight.answer)
+
+    def _settle(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            self._outbox.land(command.thread, command.rank)
+
+    def _return(self, command: Command, answer: _Answer) -> None:
+        """Nobody can say that it was told: it waits again with its age, or ends as unknown."""
+        if answer is _Answer.NONE:
+            stop = command.terms.on_unsure is OnUnsure.STOP or self._doubts[command.id] >= DOUBTS_PER_COMMAND
+            self._doubts[command.id] += 1
+            if stop:
+                self._settle((command,))
+                self.figures.end((Ended(command, Outcome.UNKNOWN, "unsure"),))
+                return
+        thread = command.thread
+        attempted = None if thread is None else self._attempted.get(thread)
+        self.figures.end(self._outbox.put_back(command, attempted))

@@ -13,7 +13,8 @@ QUANTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 @dataclass(slots=True)
 class Tally:
-    """Figures of some messages; waits are seconds from the arrival to the provider's answer."""
+    """Figures of some messages; waits are seconds from the arrival to the provider's answer. What was told when, and in
+    which step of its ladder, stands at the same places in `told_at` (broker seconds) and `levels`."""
 
     published: int = 0
     delivered: int = 0
@@ -21,6 +22,8 @@ class Tally:
     coarser: int = 0
     ended: Counter[Outcome] = field(default_factory=Counter)
     waits: "array[float]" = field(default_factory=lambda: array("d"))
+    told_at: "array[float]" = field(default_factory=lambda: array("d"))
+    levels: "array[int]" = field(default_factory=lambda: array("H"))
 
     @property
     def expired(self) -> int:
@@ -65,16 +68,20 @@ def total(tallies: Iterable[Tally]) -> Tally:
         whole.coarser += tally.coarser
         whole.ended += tally.ended
         whole.waits.extend(tally.waits)
+        whole.told_at.extend(tally.told_at)
+        whole.levels.extend(tally.levels)
     return whole
 
 
 @dataclass(slots=True)
 class Figures:
-    """Of one lane over one day, by class."""
+    """Of one lane over one day, by class. `requests` counts those that failed too; `answered_at` has their times."""
 
     classes: dict[Priority, Tally] = field(default_factory=lambda: {priority: Tally() for priority in Priority})
     requests: int = 0
+    failed: int = 0
     recipients: int = 0
+    answered_at: "array[float]" = field(default_factory=lambda: array("d"))
 
     def publish(self, command: Command) -> None:
         self.classes[command.terms.priority].published += 1
@@ -85,18 +92,29 @@ class Figures:
             self.classes[end.command.terms.priority].ended[end.outcome] += 1
 
     def deliver(self, parcels: Iterable[Parcel], at: float) -> None:
-        """A request was answered."""
-        self.requests += 1
+        """A request was accepted."""
+        self._answer(at)
         for parcel in parcels:
             self.recipients += len({command.recipient for command in parcel.commands})
             for command in parcel.commands:
                 self._deliver(command, parcel.level, at)
+
+    def fail(self, at: float) -> None:
+        """A request was made, and nobody can say that it told anybody."""
+        self._answer(at)
+        self.failed += 1
+
+    def _answer(self, at: float) -> None:
+        self.requests += 1
+        self.answered_at.append(at)
 
     def _deliver(self, command: Command, level: int, at: float) -> None:
         tally = self.classes[command.terms.priority]
         wait = at - command.arrived
         tally.delivered += 1
         tally.waits.append(wait)
+        tally.told_at.append(at)
+        tally.levels.append(level)
         if wait <= command.terms.deliver_within_seconds:
             tally.in_time += 1
         if level:

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import isnan, nan
 from pathlib import Path
+from typing import NamedTuple
 
 from consumer.core.document import Problem
 from consumer.core.model import Ignored, Planned, Position, Record, Rejected
@@ -54,21 +55,7 @@ class RecordedTraffic:
             for at, place, number in places:
                 file.seek(place)
                 record = _record(file.readline(), number, at)
-                yield from self._planned(planner, record, at)
-
-    def _planned(self, planner: Planner, record: Record, at: float) -> Iterator[Arrival]:
-        plan = planner.plan(record)
-        self.seen["records"] += 1
-        match plan:
-            case Ignored():
-                self.seen["ignored"] += 1
-            case Rejected():
-                self.seen["rejected"] += 1
-            case Planned():
-                if plan.rejections:
-                    self.seen["rejected"] += 1
-                self.seen["commands"] += len(plan.commands)
-                yield from (Arrival(at, command) for command in plan.commands)
+                yield from _planned(planner, record, at, self.seen)
 
     def _survey(self) -> tuple[list[tuple[float, int, int]], Mapping[str, ShopProfile]]:
         """Each line's time and place in the file, by time; and the shops that the events name."""
@@ -86,6 +73,57 @@ class RecordedTraffic:
                         shops.setdefault(shop, ShopProfile(shop, _SLUG))
                 place += len(line)
         return sorted(places), shops
+
+
+class Happening(NamedTuple):
+    """An event as JSON, and when the broker would have it, in broker seconds."""
+
+    at: float
+    event: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A data set that can be simulated: what happened in it, from the first on at each call and in the order of time;
+    the routes and the lane that suit it, its shops, and its name for people."""
+
+    name: str
+    happenings: Callable[[], Iterator[Happening]]
+    routes: RouteSet
+    lane: str
+    shops: Mapping[str, ShopProfile]
+
+
+@dataclass(slots=True)
+class SampleTraffic:
+    """The events of a sample, planned for one lane. `seen` counts what the last reading made of them."""
+
+    sample: Sample
+    seen: Counter[str] = field(default_factory=Counter)
+
+    def arrivals(self) -> Iterator[Arrival]:
+        """Nothing is kept in memory beyond what the sample itself keeps."""
+        sample = self.sample
+        planner = Planner(LaneProfile(sample.lane, sample.shops, default_shop=next(iter(sample.shops))), sample.routes)
+        self.seen = Counter()
+        for number, happening in enumerate(sample.happenings()):
+            record = _record(happening.event, number, happening.at)
+            yield from _planned(planner, record, happening.at, self.seen)
+
+
+def _planned(planner: Planner, record: Record, at: float, seen: Counter[str]) -> Iterator[Arrival]:
+    plan = planner.plan(record)
+    seen["records"] += 1
+    match plan:
+        case Ignored():
+            seen["ignored"] += 1
+        case Rejected():
+            seen["rejected"] += 1
+        case Planned():
+            if plan.rejections:
+                seen["rejected"] += 1
+            seen["commands"] += len(plan.commands)
+            yield from (Arrival(at, command) for command in plan.commands)
 
 
 def _record(line: bytes, number: int, at: float) -> Record:

@@ -11,7 +11,7 @@ from consumer.core.model import Quota
 from consumer.core.policies import POLICIES
 from consumer.simulate.day import IMSHOP_QUOTA, Closed, LaneModel, run_day
 from consumer.simulate.figures import Figures
-from consumer.simulate.recorded import RecordedTraffic
+from consumer.simulate.recorded import RecordedTraffic, SampleTraffic
 from consumer.simulate.traffic import DAY_MESSAGES, Arrival, Traffic
 
 _LARGE_MESSAGES = 1_350_000
@@ -35,6 +35,7 @@ class Scenario:
     quota: Quota = IMSHOP_QUOTA
     closed: Closed | None = None
     seed: int = 1
+    errors_ratio: float = 0.0
 
 
 class Preset(NamedTuple):
@@ -86,9 +87,16 @@ def perform(run: Run) -> Result:
     """Simulate it. KeyError for an unknown policy."""
     begun = process_time()
     scenario = run.scenario
-    lane = LaneModel(POLICIES[run.policy](), scenario.quota, closed=scenario.closed, seed=scenario.seed)
+    lane = LaneModel(
+        POLICIES[run.policy](),
+        scenario.quota,
+        closed=scenario.closed,
+        errors_ratio=scenario.errors_ratio,
+        seed=scenario.seed,
+    )
     figures = run_day(scenario.traffic.arrivals(), lane)
-    read = dict(scenario.traffic.seen) if isinstance(scenario.traffic, RecordedTraffic) else {}
+    traffic = scenario.traffic
+    read = dict(traffic.seen) if isinstance(traffic, RecordedTraffic | SampleTraffic) else {}
     return Result(run, figures, process_time() - begun, read)
 
 

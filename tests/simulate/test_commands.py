@@ -26,9 +26,11 @@ def test_json_has_the_figures_of_each_policy() -> None:
     assert told["simulated"] == {
         "preset": "day",
         "events": None,
+        "olist": None,
         "seed": 3,
         "requests": 10,
         "per_seconds": 60.0,
+        "errors_ratio": 0.0,
         "read": {},
     }
     assert list(told["policies"]) == ["turn", "ladder"]
@@ -93,7 +95,7 @@ def test_a_recorded_topic_is_simulated_with_the_shops_routes(tmp_path: Path) -> 
         (["--per", "0s"], "longer than nothing"),
         (["--closed", "noon"], '"noon" is not like 12:00-13:00'),
         (["--closed", "13:00-12:00"], "it must end after it begins"),
-        (["--routes", "."], "--routes and --lane belong to --events"),
+        (["--routes", "."], "--routes and --lane belong to --events or --olist"),
         (["--events", __file__], "--events wants --routes"),
         (["--events", __file__, "--unique", "10"], "belong to a made-up day"),
     ],

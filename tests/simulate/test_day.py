@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
-from consumer.core.model import Capacity, Command, Outcome, Priority, Quota
+from consumer.core.model import Capacity, Command, OnUnsure, Outcome, Priority, Quota
 from consumer.core.policies import POLICIES
 from consumer.simulate.day import Closed, LaneModel, run_day
 from consumer.simulate.figures import Figures
 from consumer.simulate.traffic import Arrival, Traffic
-from tests.core.waiting import command
+from tests.core.waiting import command, terms
 
 HOUR = 3600.0
 # Two busy hours: the first burst of the morning is in them.
@@ -132,3 +132,41 @@ def test_of_nothing_there_are_no_figures() -> None:
     assert figures.requests == 0
     assert figures.recipients_per_request != figures.recipients_per_request
     assert figures.whole.expired_ratio != figures.whole.expired_ratio
+
+
+def failing(percent: float, policy: str = "turn") -> LaneModel:
+    return replace(lane(policy), errors_ratio=percent / 100.0)
+
+
+def test_what_a_failed_request_carried_comes_back_through_the_same_quota() -> None:
+    backlog = arriving(*(command(f"text {n}", ttl=86_400.0) for n in range(300)))
+    whole, figures = run_day(backlog, lane("oldest")), run_day(backlog, failing(20, "oldest"))
+    unknown = ended(figures, Outcome.UNKNOWN)
+    assert figures.whole.delivered + unknown == whole.requests == 300
+    assert figures.requests == figures.whole.delivered + figures.failed
+    assert 30 < figures.failed < 110
+    assert unknown < 15, "a lost answer is repeated once, and only then unknown"
+    answers = sorted(figures.answered_at)
+    assert all(later - earlier > 59.0 for earlier, later in zip(answers, answers[11:], strict=False))
+    assert answers[-1] > max(whole.answered_at)
+
+
+def test_a_lost_answer_is_never_repeated_where_the_route_says_stop() -> None:
+    stop = terms(on_unsure=OnUnsure.STOP)
+    figures = run_day(arriving(*(command(f"text {n}", ttl=86_400.0, under=stop) for n in range(300))), failing(20))
+    assert ended(figures, Outcome.UNKNOWN) > 15
+    assert figures.whole.waiting == 0
+
+
+def test_a_provider_that_always_fails_tells_nobody_and_the_day_still_ends() -> None:
+    whole = run_day(arriving(*(command(f"text {n}", ttl=600.0) for n in range(50))), failing(100)).whole
+    assert whole.delivered == 0
+    assert whole.ended[Outcome.EXPIRED] + whole.ended[Outcome.UNKNOWN] == 50
+
+
+def test_news_of_a_thread_wait_for_the_failed_request_and_then_replace_what_it_carried() -> None:
+    texts = [command(f"{n}", to="ann", thread=1, rank=n, arrived=7.0 * n, ttl=86_400.0) for n in range(100)]
+    figures = run_day(arriving(*texts), failing(40))
+    assert figures.whole.waiting == 0
+    assert ended(figures, Outcome.SUPERSEDED) > 20
+    assert figures.whole.delivered + ended(figures, Outcome.SUPERSEDED) + ended(figures, Outcome.UNKNOWN) == 100
