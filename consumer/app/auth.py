@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from consumer.app.setup import Setup
+from consumer.app.wiring import surroundings
 from consumer.core.model import Blocked, Deferred
-from consumer.sinks.bitrix24 import Bitrix24Config, application_of
+from consumer.sinks.bitrix24 import Bitrix24Config, application_of, store_of
 from consumer.sinks.http import Http, Reach, origin_of, reach_to
 from consumer.sinks.oauth import REFRESH_SECONDS, Desk, exchange
-from consumer.sinks.tokens import FileStore
 
 # A lane holds the store for the time of one refresh.
 BUSY_TRIES = 15
@@ -32,9 +31,10 @@ def account_of(setup: Setup, lane: str) -> Bitrix24Config | str:
     return account if isinstance(account, Bitrix24Config) else f'the lane "{lane}" is {account.type}, not bitrix24'
 
 
-async def authorise(setup: Setup, lane: str, account: Bitrix24Config, code: str) -> Said:
-    """Room for the pair first, then the code, which is good once, then the pair on the disk."""
-    store = FileStore(Path(account.token_file))
+async def authorise(setup: Setup, lane: str, account: Bitrix24Config, code: str, *, replace: bool = False) -> Said:
+    """Room for the pair first, then the code, which is good once, then the pair where the lane looks for it. `replace`:
+    also over one that cannot be opened."""
+    store = store_of(account, surroundings(setup, lambda _: None, lane), replace=replace)
     http = Http(reach_to(Reach(REFRESH_SECONDS), account.oauth_url))
     try:
         pen = await store.hold()

@@ -121,6 +121,9 @@ def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRe
     elif isinstance(model, Mapping):
         for key, below in model.items():
             yield from secret_refs(below, (*path, key))
+    elif isinstance(model, (list, tuple)):
+        for index, below in enumerate(model):
+            yield from secret_refs(below, (*path, index))
 
 
 def _privacy_problems(setup: "Setup") -> Iterator[Problem]:

@@ -315,6 +315,8 @@ def auth_bitrix24(
     lane: Annotated[str, typer.Argument(help="The lane of the portal.")],
     config: ConfigPath = DEFAULT_CONFIG,
     code: Annotated[str | None, typer.Option(help="It lives 30 seconds; asked for when left out.")] = None,
+    *,
+    replace: Annotated[bool, typer.Option("--replace", help="Also over a pair that cannot be opened.")] = False,
 ) -> None:
     """Exchange an administrator's code for the first token pair, and keep it where the lane looks for it."""
     import asyncio  # noqa: PLC0415
@@ -330,7 +332,7 @@ def auth_bitrix24(
         typer.echo("Open this as an administrator of the portal, agree, and copy the code out of the address:")
         typer.echo(authorise_url(account.portal, account.client_id))
         code = typer.prompt("Code", hide_input=True)
-    said = asyncio.run(auth.authorise(setup, lane, account, code))
+    said = asyncio.run(auth.authorise(setup, lane, account, code, replace=replace))
     if not said.kept:
         _leave(said.words, FAILED)
     typer.echo(said.words)

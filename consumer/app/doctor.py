@@ -25,7 +25,7 @@ async def diagnose(setup: Setup, replicas: int) -> list[Row]:
     """Everything that can be seen from here, in the order in which a lane needs it."""
     rows = [*_configuration(setup), *_secrets(setup), *await _topics(setup, replicas)]
     for lane, account in setup.accounts.items():
-        findings = await examine(account, setup.read_secret)
+        findings = await examine(account, wiring.surroundings(setup, lambda _: None, lane))
         rows += [_row(f"lane {lane}", finding) for finding in findings]
     return rows
 

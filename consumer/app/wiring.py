@@ -22,7 +22,8 @@ from consumer.engine.lane import Lane
 from consumer.engine.run import Berth
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.engine.watchlist import SuppressionParts
-from consumer.sinks.base import limits_of, make_sink
+from consumer.sinks.base import Surroundings, limits_of, make_sink
+from consumer.sinks.token_topic import TOPIC as TOKENS
 from consumer.streams.settings import KafkaSettings, ReadPassword, SecurityProtocol, Timing
 
 if TYPE_CHECKING:
@@ -184,15 +185,15 @@ def hash_key(setup: Setup) -> bytes | Trouble:
     return key
 
 
-def open_table(setup: Setup, emit: Emit, lane: str = "") -> Table:
-    """The table of the list, on the configuration's cluster or in its files."""
+def open_table(setup: Setup, emit: Emit, lane: str = "", topic: str = SUPPRESSIONS) -> Table:
+    """A table, the list's if nobody says another, on the configuration's cluster or in its files."""
     if setup.config.source is not None:
         from consumer.streams.lines import LinesTable  # noqa: PLC0415
 
-        return LinesTable(setup.path(setup.config.source.out) / f"{SUPPRESSIONS}.jsonl")
+        return LinesTable(setup.path(setup.config.source.out) / f"{topic}.jsonl")
     from consumer.streams.table import KafkaTable  # noqa: PLC0415
 
-    return KafkaTable(kafka_settings(setup), SUPPRESSIONS, emit, lane=lane)
+    return KafkaTable(kafka_settings(setup), topic, emit, lane=lane)
 
 
 def suppression_parts(setup: Setup, emit: Emit, lane: str) -> SuppressionParts | None:
@@ -200,6 +201,14 @@ def suppression_parts(setup: Setup, emit: Emit, lane: str) -> SuppressionParts |
     if setup.config.privacy is None:
         return None
     return SuppressionParts(open_table(setup, emit, lane), lambda: hash_key(setup))
+
+
+# --- accounts ---------------------------------------------------------------------------------------------------------
+
+
+def surroundings(setup: Setup, emit: Emit, lane: str) -> Surroundings:
+    """What an account of the lane gets from here."""
+    return Surroundings(setup.read_secret, emit, lane, lambda: open_table(setup, emit, lane, TOKENS))
 
 
 # --- lanes ------------------------------------------------------------------------------------------------------------
@@ -217,7 +226,10 @@ def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, mem
 
     def build() -> Lane:
         streams = open_streams(name)
-        sink = make_sink(account, setup.read_secret, emit, name, in_flight=config.in_flight)
+        around = surroundings(setup, emit, name)
+        sink = make_sink(
+            account, around.read_secret, emit, name, in_flight=config.in_flight, open_tokens=around.open_tokens
+        )
         suppressions = suppression_parts(setup, emit, name)
         parts = LaneParts(
             streams.source, streams.journal, streams.dead_letters, sink, planner, emit, suppressions=suppressions

@@ -25,7 +25,7 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from consumer.core.ports import Emit, Sink
+from consumer.core.ports import Emit, Sink, Table
 from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.sinks.http import Lost, NotSent, Reach, Reply
 from consumer.sinks.texts import NO_ADVICE, Campaigns, Lengths
@@ -115,13 +115,18 @@ class Account(Protocol):
     async def close(self) -> None: ...
 
 
+OpenTable = Callable[[], Table]
+"""Opens a table, anew at each call."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a sink gets from the application."""
+    """What a sink gets from the application. `open_tokens` opens the topic of token pairs, where there is one."""
 
     read_secret: ReadSecret
     emit: Emit
     lane: str
+    open_tokens: OpenTable | None = None
 
 
 C = TypeVar("C", bound=SinkConfig)
@@ -149,7 +154,7 @@ class Provider(Generic[C]):
     idempotent: bool = False
     answers: tuple[tuple[str, str], ...] = ()
     example: Mapping[str, Any] = field(default_factory=dict)
-    probe: Callable[[C, ReadSecret], Awaitable[Call | Blocked | Deferred]] | None = None
+    probe: Callable[[C, Surroundings], Awaitable[Call | Blocked | Deferred]] | None = None
 
 
 @cache
@@ -170,13 +175,19 @@ def limits_of(config: SinkConfig) -> Limits:
 
 
 def make_sink(
-    config: SinkConfig, read_secret: ReadSecret, emit: Emit, lane: str, *, in_flight: int | None = None
+    config: SinkConfig,
+    read_secret: ReadSecret,
+    emit: Emit,
+    lane: str,
+    *,
+    in_flight: int | None = None,
+    open_tokens: OpenTable | None = None,
 ) -> Sink:
     """The sink of one account. `in_flight` is the lane's own limit where it differs from the provider's default."""
     provider = providers()[config.type]
     limits = provider.limits(config)
     reach = Reach(limits.timeout_seconds, in_flight or limits.in_flight)
-    surroundings = Surroundings(read_secret, emit, lane)
+    surroundings = Surroundings(read_secret, emit, lane, open_tokens)
     account = provider.account(config, surroundings)
     return ProviderSink(provider, config, account, provider.transport(config, reach), surroundings)
 

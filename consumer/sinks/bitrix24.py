@@ -27,7 +27,7 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.core.secrets import SecretRef
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings
@@ -35,7 +35,9 @@ from consumer.sinks.bitrix24_account import BATCH_NOT_ALLOWED, Bitrix24Account, 
 from consumer.sinks.bitrix24_lines import LINES_LIMIT, METHOD, REFERENCES, USERS_LIMIT, Line, Lines, lines_of
 from consumer.sinks.http import Http, Reach, Reply, is_final, is_loopback, origin_of, reach_to, url_problem
 from consumer.sinks.oauth import REFRESH_SECONDS, REFRESH_TOKEN_SECONDS, Application, Desk, TokenGuard
-from consumer.sinks.tokens import FileStore, Tokens
+from consumer.sinks.seal import can_seal
+from consumer.sinks.token_topic import Place, TokenTopic, TopicStore
+from consumer.sinks.tokens import FileStore, Tokens, TokenStore
 
 OAUTH_URL = "https://oauth.bitrix24.tech/oauth/token/"
 
@@ -51,7 +53,12 @@ class Bitrix24Config(SinkConfig):
 
     type: Literal["bitrix24"]
     portal: str = Field(description="the portal's address, such as https://example.bitrix24.ru")
-    token_file: str = Field(min_length=1, description="where the token pair lies; replaced at each refresh")
+    token_file: str | None = Field(
+        default=None, min_length=1, description="the file where the token pair lies; replaced at each refresh"
+    )
+    token_topic: TokenTopic | None = Field(
+        default=None, description="instead of a file, for processes on several hosts: a topic, sealed with a key"
+    )
     client_id: str = Field(min_length=1)
     client_secret: SecretRef
     plan: Literal["standard", "enterprise"] = "standard"
@@ -82,6 +89,14 @@ class Bitrix24Config(SinkConfig):
                 raise ValueError(f"{name} {problem}")
         if urlsplit(self.portal).path.strip("/") or urlsplit(self.portal).query:
             raise ValueError("portal is the address alone, without a path; webhooks cannot send pushes")
+        return self
+
+    @model_validator(mode="after")
+    def _kept(self) -> "Bitrix24Config":
+        if (self.token_file is None) == (self.token_topic is None):
+            raise ValueError("the token pair lies in exactly one place; say token_file or token_topic")
+        if self.token_topic is not None and not can_seal():
+            raise ValueError("token_topic needs the extra that seals: pip install 'vestnik[tokens]'")
         return self
 
 
@@ -307,15 +322,22 @@ def _account(config: Bitrix24Config, surroundings: Surroundings) -> Account:
     http = Http(reach_to(Reach(REFRESH_SECONDS), config.oauth_url))
     lane, emit = surroundings.lane, surroundings.emit
     desk = Desk(http, surroundings.read_secret, emit, lane, refresh_token_seconds=config.refresh_token_life)
-    store = FileStore(Path(config.token_file))
-    guard = TokenGuard(application_of(config), store, desk)
-    found = store.file.read()
-    if isinstance(found, Tokens):
-        guard.adopt(found)
+    guard = TokenGuard(application_of(config), store_of(config, surroundings), desk)
+    guard.look()
     portal = Portal(
         config.portal, lambda reply: moved_to(config.portal, reply), lane, emit, config.operating_limit or None
     )
     return Bitrix24Account(guard, portal)
+
+
+def store_of(config: Bitrix24Config, surroundings: Surroundings, *, replace: bool = False) -> TokenStore:
+    """Where the account's token pair lies. `replace`: one that cannot be opened may be written over."""
+    topic, opened = config.token_topic, surroundings.open_tokens
+    if topic is None:
+        return FileStore(Path(config.token_file or ""))
+    if opened is None:
+        raise ValueError("token_topic needs a table of tokens")
+    return TopicStore(Place(surroundings.lane, topic, opened, surroundings.read_secret), replace=replace)
 
 
 def application_of(config: Bitrix24Config) -> Application:
@@ -327,9 +349,9 @@ def _transport(config: Bitrix24Config, reach: Reach) -> Http:
     return Http(reach_to(reach, config.portal))
 
 
-async def _probe(config: Bitrix24Config, read_secret: ReadSecret) -> Call | Blocked | Deferred:
+async def _probe(config: Bitrix24Config, surroundings: Surroundings) -> Call | Blocked | Deferred:
     """The application's own scopes are asked for, with the token that is there: only the lane's owner refreshes."""
-    tokens = await FileStore(Path(config.token_file)).read()
+    tokens = await store_of(config, surroundings).read()
     if not isinstance(tokens, Tokens):
         return tokens
     body = json.dumps({"auth": tokens.access}).encode()

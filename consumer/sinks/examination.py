@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from consumer.core.model import Batch, Blocked, Command, Deferred, Message, Parcel, Refused, Terms
-from consumer.core.secrets import ReadSecret
-from consumer.sinks.base import Provider, SinkConfig, providers
+from consumer.sinks.base import Provider, SinkConfig, Surroundings, providers
 from consumer.sinks.http import CONNECT_SECONDS, Http, Origin, Reach, Reply, origin_of, reach_to
 
 PROBE_SECONDS = 15.0
@@ -37,11 +36,11 @@ def addresses(config: SinkConfig) -> Iterator[tuple[str, Origin]]:
             yield name, origin
 
 
-async def examine(config: SinkConfig, read_secret: ReadSecret) -> list[Finding]:
+async def examine(config: SinkConfig, surroundings: Surroundings) -> list[Finding]:
     """The account's addresses, and its credential where a harmless call can show it."""
     found = [await _reach(name, origin) for name, origin in addresses(config)]
     if all(finding.state == "fine" for finding in found):
-        found += await _probe(config, read_secret)
+        found += await _probe(config, surroundings)
     return found
 
 
@@ -62,11 +61,11 @@ async def _reach(name: str, origin: Origin) -> Finding:
     return Finding(where, "fine", "reached" if context is None else "reached, and its certificate holds")
 
 
-async def _probe(config: SinkConfig, read_secret: ReadSecret) -> list[Finding]:
+async def _probe(config: SinkConfig, surroundings: Surroundings) -> list[Finding]:
     provider = providers()[config.type]
     if provider.probe is None:
         return [Finding("account", "fine", f"{provider.name} has no call that tells nobody; its key was not tried")]
-    call = await provider.probe(config, read_secret)
+    call = await provider.probe(config, surroundings)
     if not isinstance(call, (Blocked, Deferred)):
         http = Http(reach_to(Reach(PROBE_SECONDS), call.url))
         try:

@@ -92,6 +92,7 @@ class TokenGuard:
         self._notes: dict[str, Any] = {}
         self._notes_kept = True
         self._notes_at = float("-inf")
+        self._glance: asyncio.Task[None] | None = None
 
     def __repr__(self) -> str:
         return f"TokenGuard({self._store.where})"
@@ -121,9 +122,14 @@ class TokenGuard:
         self._notes = {**self._notes, name: value}
         self._notes_kept, self._notes_at = False, float("-inf")
 
-    def adopt(self, found: Tokens) -> None:
-        """A pair that was found before the first request, so that its age is known while nothing is to be sent."""
-        self._adopt(found)
+    def look(self) -> None:
+        """Read the pair in the background, so that its age is known while nothing is to be sent."""
+        self._glance = asyncio.create_task(self._see(), name="token-age")
+
+    async def _see(self) -> None:
+        found = await self._store.read()
+        if isinstance(found, Tokens) and self._tokens is None:
+            self._adopt(found)
 
     def accepted(self, token: str) -> None:
         """The provider took this token."""
@@ -143,6 +149,9 @@ class TokenGuard:
 
     async def close(self) -> None:
         """See a refresh through, within its own deadline, and let go."""
+        if self._glance is not None:
+            self._glance.cancel()
+            await asyncio.wait({self._glance}, timeout=REFRESH_SECONDS)
         if self._flight is not None:
             await asyncio.wait({self._flight}, timeout=REFRESH_SECONDS + 1)
         await self._desk.http.close()

@@ -24,7 +24,7 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.core.secrets import SecretRef
 from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import (
@@ -248,9 +248,9 @@ def _transport(config: OnesignalConfig, reach: Reach) -> Http:
     return Http(reach_to(reach, config.url))
 
 
-async def _probe(config: OnesignalConfig, read_secret: ReadSecret) -> Call | Blocked:
+async def _probe(config: OnesignalConfig, surroundings: Surroundings) -> Call | Blocked:
     """The app's last notification is asked for, which needs the same key."""
-    secret = usable_secret(config.key, read_secret)
+    secret = usable_secret(config.key, surroundings.read_secret)
     if isinstance(secret, Blocked):
         return secret
     query = urlencode({"app_id": config.app_id, "limit": 1})
