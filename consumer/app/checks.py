@@ -155,7 +155,8 @@ def _lane_facts(setup: "Setup", name: str) -> LaneFacts:
     if rate is None and limits.quota is not None:
         rate = limits.quota.requests / limits.quota.per_seconds
     texts_per_minute = None if rate is None else rate * 60 * limits.capacity.parcels
-    return LaneFacts(lane_profile(setup.config, name), texts_per_minute, limits.needs_title)
+    profile = lane_profile(setup.config, name)
+    return LaneFacts(profile, texts_per_minute, limits.needs_title, limits.capacity.recipients)
 
 
 # --- what is not wrong enough -----------------------------------------------------------------------------------------

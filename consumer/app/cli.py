@@ -74,6 +74,8 @@ def run(
 def check(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
     """Every mistake in the configuration, the routes and their examples, at once."""
     from consumer.app import told  # noqa: PLC0415
+    from consumer.app.checks import lane_facts  # noqa: PLC0415
+    from consumer.core.reach import reaches  # noqa: PLC0415
 
     setup = _setup(config, output)
     routes = setup.routes.routes
@@ -82,7 +84,7 @@ def check(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TAB
         "routes": len(routes),
         "examples": sum(len(loaded.route.examples) for loaded in routes),
     }
-    told.tell_sound(summary, setup.warnings, told.Output(output))
+    told.tell_sound(summary, setup.warnings, reaches(setup.routes, lane_facts(setup)), told.Output(output))
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """What commands print: problems, settings, wordings, topics; as a table for people or as JSON for machines."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, astuple
 from enum import StrEnum
@@ -13,6 +14,8 @@ from rich.text import Text
 from consumer.app.show import Value
 from consumer.core.document import Problem
 from consumer.core.model import Message
+from consumer.core.reach import Reach
+from consumer.core.units import spell_seconds
 from consumer.streams.topics import TopicProblem
 
 if TYPE_CHECKING:
@@ -59,14 +62,37 @@ def tell_problems(problems: Sequence[Problem], output: Output) -> None:
     complain(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}")
 
 
-def tell_sound(summary: dict[str, int], warnings: Sequence[str], output: Output) -> None:
-    """Nothing is wrong; what people should know all the same."""
+def tell_sound(summary: dict[str, int], warnings: Sequence[str], reach: Sequence[Reach], output: Output) -> None:
+    """Nothing is wrong; what people should know all the same, and how far the routes of scarce lanes reach."""
     if output is Output.JSON:
-        as_json({"problems": [], "warnings": list(warnings), **summary})
+        as_json({"problems": [], "warnings": list(warnings), **summary, "reach": [_reach(each) for each in reach]})
         return
     for warning in warnings:
         say(f"warning: {warning}")
+    if reach:
+        tell_columns([("route", "lane", "within", "texts by wording", "people a minute, in time"), *map(_cells, reach)])
     say("Fine: " + ", ".join(f"{count} {name}" for name, count in summary.items()) + ".")
+
+
+def _reach(reach: Reach) -> dict[str, Any]:
+    """JSON knows no infinity: a text for everybody is null."""
+    told = asdict(reach)
+    for wording in told["wordings"]:
+        wording["texts"] = None if math.isinf(wording["texts"]) else wording["texts"]
+    return told
+
+
+def _cells(reach: Reach) -> tuple[str, ...]:
+    texts = " / ".join("one each" if each.is_unique else f"{each.texts:,.0f}" for each in reach.wordings)
+    pushes = " / ".join(f"{each.pushes_per_minute:,.0f}" for each in reach.wordings)
+    return reach.route, reach.lane, spell_seconds(reach.deliver_within_seconds), texts, pushes
+
+
+def tell_columns(rows: Sequence[Sequence[str]]) -> None:
+    """Not a table of rich's: what is cut or folded cannot be searched or copied."""
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def tell_settings(values: Sequence[Value], output: Output) -> None:
@@ -74,11 +100,7 @@ def tell_settings(values: Sequence[Value], output: Output) -> None:
     if output is Output.JSON:
         as_json([asdict(value) for value in values])
         return
-    # Not a table of rich's: what is cut or folded cannot be searched or copied.
-    widths = [max(len(cell) for cell in column) for column in zip(*(astuple(value) for value in values), strict=True)]
-    for value in values:
-        cells = zip(astuple(value), widths, strict=True)
-        say("  ".join(cell.ljust(width) for cell, width in cells).rstrip())
+    tell_columns([astuple(value) for value in values])
 
 
 def tell_wordings(route: str, messages: Sequence[Message], output: Output) -> None:

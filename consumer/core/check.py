@@ -4,9 +4,8 @@
 """
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from math import prod
 
 from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Names, Unaddressed
 from consumer.core.decode import Undecodable, decode
@@ -16,14 +15,12 @@ from consumer.core.filters import find_locale
 from consumer.core.model import Ignored, Message
 from consumer.core.plan import link_schemes, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
+from consumer.core.reach import Ladder, estimates, ladders_of
 from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, RouteSet, WordingText
 from consumer.core.templates import Flaw, nearest, read_template, sandbox
 from consumer.core.text import link_scheme
-from consumer.core.wordings import PARTS, Unrendered, Wording, literal_start, read_wording
+from consumer.core.wordings import PARTS, Unrendered, literal_start
 from schemas.envelope import Cardinality, Event
-
-# How many values of a field are seen within one `deliver_within`; a guess that errs to the many.
-_VALUES = {Cardinality.ONE_OF_N: 10.0, Cardinality.BUCKETED: 100.0, Cardinality.UNIQUE: float("inf")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,8 @@ class _Checked:
     def shops(self) -> tuple[ShopProfile, ...]:
         return tuple(self.facts.profile.shops.values())
 
-    def ladders(self) -> Iterator[tuple[Path, str, Sequence[WordingText]]]:
-        """Each ladder with its place and the locale it is told in."""
-        for code, ladder in self.loaded.route.ladders.items():
-            if code:
-                yield ("wordings", code), code, ladder
-            else:
-                yield from ((("wordings",), each, ladder) for each in sorted({shop.locale for shop in self.shops}))
+    def ladders(self) -> Iterator[Ladder]:
+        return ladders_of(self.loaded.route, self.shops)
 
 
 def check_routes(
@@ -87,10 +79,10 @@ def _lane_problems(checked: _Checked) -> Iterator[Problem]:
     if loaded.route.ttl > profile.memory_seconds:
         yield loaded.problem(("ttl",), f"ttl is longer than the memory of lane {profile.lane}")
     yield from _language_problems(checked)
-    for path, locale, ladder in checked.ladders():
-        yield from _refused(checked, path, _read(checked, locale, ladder))
-        for level, wording in enumerate(ladder):
-            yield from _wording_problems(checked, (*path, level), wording, locale)
+    for ladder in checked.ladders():
+        yield from _refused(checked, ladder)
+        for level, wording in enumerate(ladder.wordings):
+            yield from _wording_problems(checked, (*ladder.path, level), wording, ladder.locale)
 
 
 def _language_problems(checked: _Checked) -> Iterator[Problem]:
@@ -128,31 +120,25 @@ def _scheme_problems(checked: _Checked, path: Path, source: str) -> Iterator[Pro
 # --- how many texts -------------------------------------------------------------------------------------------------
 
 
-def _read(checked: _Checked, code: str, ladder: Sequence[WordingText]) -> list[Wording]:
-    locale = find_locale(code) or FALLBACK_LOCALE
-    models = checked.loaded.route.models
-    return [read_wording(wording.sources(), locale, models)[0] for wording in ladder]
-
-
-def _refused(checked: _Checked, path: Path, ladder: Sequence[Wording]) -> Iterator[Problem]:
+def _refused(checked: _Checked, ladder: Ladder) -> Iterator[Problem]:
     """Each recipient would take a request of the lane's few, and nothing could be done about it when many come."""
-    fixed = checked.loaded.route.ladder == "off"
-    if checked.facts.scarce and ladder[0].unique and (fixed or all(wording.unique for wording in ladder)):
-        names = sorted(name for name, each in ladder[0].shown.items() if each is Cardinality.UNIQUE)
+    route = checked.loaded.route
+    fixed, wordings = route.ladder == "off", ladder.read(route)
+    if checked.facts.scarce and wordings[0].unique and (fixed or all(wording.unique for wording in wordings)):
+        names = sorted(name for name, each in wordings[0].shown.items() if each is Cardinality.UNIQUE)
         what = f"everybody gets a text of their own ({', '.join(names)}), and {_rate(checked)}"
         mend = "set ladder: on" if fixed else "add a coarser wording without these fields"
-        yield checked.loaded.problem((*path, 0), what, mend)
+        yield checked.loaded.problem((*ladder.path, 0), what, mend)
 
 
 def _crowded(checked: _Checked) -> Iterator[Problem]:
     minutes = checked.loaded.route.deliver_within_seconds / 60
-    for path, locale, ladder in checked.ladders():
-        coarsest = _read(checked, locale, ladder)[-1]
-        texts = prod(_VALUES[each] for each in coarsest.shown.values())
-        if texts > (checked.facts.texts_per_minute or 0) * minutes and not coarsest.unique:
-            what = f"the coarsest wording may have {texts:.0f} different texts ({', '.join(sorted(coarsest.shown))})"
+    for ladder in checked.ladders():
+        coarsest = estimates(checked.loaded.route, ladder, checked.facts)[-1]
+        if coarsest.texts > (checked.facts.texts_per_minute or 0) * minutes and not coarsest.is_unique:
+            what = f"the coarsest wording may have {coarsest.texts:.0f} different texts ({', '.join(coarsest.fields)})"
             mend = f"{_rate(checked)}; add a coarser one or give deliver_within more time"
-            yield checked.loaded.problem((*path, len(ladder) - 1), what, mend)
+            yield checked.loaded.problem((*ladder.path, coarsest.level), what, mend)
 
 
 def _rate(checked: _Checked) -> str:

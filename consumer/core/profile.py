@@ -71,11 +71,13 @@ class LaneFacts:
     """What checking routes must know of a lane beside its profile: how many different texts it can say in a minute.
 
     None is no bound worth counting (a webhook, a console). `needs_title`: its provider takes no message without one.
+    `recipients` is how many people one text reaches at once.
     """
 
     profile: LaneProfile
     texts_per_minute: float | None = None
     needs_title: bool = False
+    recipients: int = 1
 
     @property
     def scarce(self) -> bool:

@@ -245,3 +245,18 @@ def test_five_mistakes_planted_in_the_catalogue_are_all_named_at_once(catalogue:
     assert found.exit_code == USAGE
     for words in ("publik_id", "priorty", "3 parsecs", 'no lane "app-posh"', 'unknown filter "plurall"', "5 mistakes"):
         assert words in found.stderr, found.stderr
+
+
+def test_check_says_how_far_the_routes_of_a_scarce_lane_reach(catalogue: Path) -> None:
+    shown = call("check", "-c", catalogue)
+    head, *rows = (line for line in shown.stdout.splitlines() if not line.startswith(("warning", "Fine")))
+    assert head.split()[:3] == ["route", "lane", "within"]
+    assert any(row.startswith("order-ready-for-pickup ") and "one each / " in row for row in rows)
+    assert not any(" staff " in row for row in rows), "a portal's texts are not scarce"
+    reach = json.loads(call("check", "-c", catalogue, "-o", "json").stdout)["reach"]
+    assert len(reach) == len(rows)
+    for route in reach:
+        personal, *coarser = route["wordings"]
+        assert personal["pushes_per_minute"] >= 10
+        assert personal["texts"] is None or personal["texts"] >= 1
+        assert all(each["pushes_per_minute"] >= personal["pushes_per_minute"] for each in coarser)
