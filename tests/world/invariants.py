@@ -18,6 +18,8 @@ GRAIN_SECONDS = 0.002
 EXIT_SECONDS = 25.5
 SEND_AFTER_STOP_SECONDS = 0.1
 POLL_SLACK = 150
+# An attempt may have been on its way to the journal when something went wrong.
+BEFORE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _interrupted(evidence: Evidence, attempt: Attempt, request: Request | None) 
     own = pod.spans if pod is not None else []
     until = math.inf if attempt.landed_at is None else attempt.landed_at
     stuck = [Span(*times) for times in pod.link.stuck] if pod is not None else []
-    return any(span.touches(attempt.written_at - 60.0, until) for span in (*own, *evidence.spans, *stuck))
+    return any(span.touches(attempt.written_at - BEFORE_SECONDS, until) for span in (*own, *evidence.spans, *stuck))
 
 
 def _unsure_landings(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
@@ -220,7 +222,23 @@ def _threads(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
         for (before, first), (after, second) in pairwise(ranks):
             if after < before:
                 yield "I6 attempts", f"rank {after} was attempted in {second} after rank {before} in {first}"
+    yield from _held_back(evidence)
     yield from _accepts_in_order(evidence, sent)
+
+
+def _held_back(evidence: Evidence) -> Blames:
+    """What is newer waits while an older one of its thread is in flight or in doubt."""
+    aloft: dict[str, list[tuple[int, Attempt]]] = defaultdict(list)
+    valid = [attempt for attempt in evidence.witness.attempts.values() if attempt.copies and not attempt.void]
+    for attempt in sorted(valid, key=lambda attempt: attempt.copies[0][0]):
+        at = attempt.copies[0][0]
+        for thread, rank in zip(attempt.threads, attempt.ranks, strict=True):
+            if thread is None:
+                continue
+            for older, other in aloft[thread]:
+                if older < rank and other is not attempt and (other.landed_offset or math.inf) > at:
+                    yield "I6 held", f"{attempt.id} has rank {rank} while {other.id} with rank {older} had not landed"
+            aloft[thread].append((rank, attempt))
 
 
 def _accepts_in_order(evidence: Evidence, sent: Sequence[Sent]) -> Blames:

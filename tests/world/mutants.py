@@ -17,12 +17,14 @@ SEEDS = 50
 
 @dataclass(frozen=True)
 class Mutant:
-    """In the source of `target` (module:function or module:Class.method) `old` becomes `new`."""
+    """In the source of `target` (module:function or module:Class.method) `old` becomes `new`. `also`: where two rules
+    guard the same promise, the other one goes too."""
 
     name: str
     target: str
     old: str
     new: str
+    also: "Mutant | None" = None
 
 
 FLIGHT, TENURE, LANE, GATE = (f"consumer.engine.{name}" for name in ("flight", "tenure", "lane", "gate"))
@@ -30,10 +32,11 @@ DESK, MEMORY, LANDING, THREADS = (f"consumer.core.{name}" for name in ("desk", "
 BOOKS, LEDGER, CASE, OUTBOX = (f"consumer.core.{name}" for name in ("books", "ledger", "case", "outbox"))
 QUOTA, RECOVERY = "consumer.core.quota", "consumer.engine.recovery"
 
+NO_LOOK_FOR_ENDS = Mutant("", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False")
+
 MUTANTS = (
     # the look
     Mutant("no look for claims", f"{FLIGHT}:Flight._forbidden", "memory.epoch != self.batch.epoch", "False"),
-    Mutant("no look for ends", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False"),
     Mutant("no look at deadlines", f"{FLIGHT}:Flight._forbidden", "command.deadline <= now", "False"),
     Mutant("looks into an old memory", f"{FLIGHT}:Flight._announce", "await self.office.follower.reached(offset)", "0"),
     Mutant(
@@ -49,7 +52,6 @@ MUTANTS = (
         "ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member",
         "ours = True",
     ),
-    Mutant("a released desk is not closed", f"{DESK}:Desk.release", "self.closed = True", "pass"),
     Mutant(
         "skips a position after a revoke",
         f"{LANE}:Lane._starting_offsets",
@@ -84,16 +86,11 @@ MUTANTS = (
     ),
     # ends
     Mutant(
-        "a later outcome wins",
-        f"{DESK}:Desk.land",
-        "outcome is None and self.memory.ended(command.id) is None",
-        "outcome is None",
-    ),
-    Mutant(
         "a doubt that ended waits again",
         f"{DESK}:Desk._undoubt",
         "if self.memory.ended(command_id) is not None",
         "if False",
+        NO_LOOK_FOR_ENDS,
     ),
     Mutant("what has ended is planned again", f"{DESK}:Desk._known", "else self.memory.ended(command.id)", "else None"),
     Mutant("what waits is not known", f"{DESK}:Desk._known", "if live is not None", "if False"),
@@ -145,12 +142,6 @@ MUTANTS = (
     Mutant("parts of a refused batch lose somebody", f"{CASE}:Case.accepted", "self.aside, []", "self.aside[1:], []"),
     # quota
     Mutant("the quota is not remembered", f"{LANE}:Lane._new_gate", "list(self._memory.past(-1.0))", "[]"),
-    Mutant(
-        "open attempts are not counted",
-        f"{MEMORY}:Memory.past",
-        "for attempt in self._open.values()",
-        "for attempt in ()",
-    ),
     Mutant(
         "a lost request counts at once",
         f"{GATE}:_account",
@@ -230,12 +221,15 @@ def mutated(mutant: Mutant) -> tuple[FunctionType, CodeType]:
 @contextmanager
 def planted(mutant: Mutant) -> Iterator[None]:
     """Wherever the function is known, it is the mutant meanwhile."""
-    function, code = mutated(mutant)
-    before, function.__code__ = function.__code__, code
+    changes = [mutated(each) for each in (mutant, mutant.also) if each is not None]
+    before = [function.__code__ for function, _ in changes]
     try:
+        for function, code in changes:
+            function.__code__ = code
         yield
     finally:
-        function.__code__ = before
+        for (function, _), code in zip(changes, before, strict=True):
+            function.__code__ = code
 
 
 @dataclass(frozen=True)

@@ -75,12 +75,14 @@ def design(seed: int) -> Design:
     faults += [fault for fault in RARE_FAULTS if dice.random() < 0.12]
     seconds = dice.uniform(120.0, 420.0)
     slow = dice.random() < 0.2
+    # Late bytes matter where every place of the quota is wanted.
+    tight = "late" in faults and dice.random() < 0.5
     return Design(
         seed=seed,
         processes=dice.choice([1, 2, 2, 3, 4]),
         partitions=dice.choice([1, 2, 3]),
-        quota=dice.choice(QUOTAS),
-        capacity=dice.choice(CAPACITIES),
+        quota=QUOTAS[0] if tight else dice.choice(QUOTAS),
+        capacity=Capacity(1, 1) if tight else dice.choice(CAPACITIES),
         in_flight=dice.choice([1, 2, 2, 4]),
         timeout_seconds=dice.choice([5.0, 10.0, 30.0]),
         lost_for_seconds=dice.choice([20.0, 60.0]),

@@ -41,7 +41,8 @@ class Mood:
 
 @dataclass
 class Request:
-    """One request: when it left its process, when it arrived, whom it told, and what its process heard of it."""
+    """One request: when it left its process, when it arrived, whom it told, and when its answer came, whoever was
+    there to hear it."""
 
     life: Life
     batch: Batch
@@ -67,10 +68,9 @@ class Provider:
         self._dice = dice
         self._told: set[bytes] = set()
 
-    def call(self, life: Life, batch: Batch) -> "tuple[Request, asyncio.Task[Verdicts]]":
+    def call(self, life: Life, batch: Batch) -> "asyncio.Task[Verdicts]":
         """The request has left; the task ends with its answer."""
-        request = Request(life, batch, asyncio.get_running_loop().time())
-        return request, self._outside.spawn(self._handle(request))
+        return self._outside.spawn(self._handle(Request(life, batch, asyncio.get_running_loop().time())))
 
     async def _handle(self, request: Request) -> Verdicts:
         if self._chance(self.mood.no_connection):
@@ -86,6 +86,7 @@ class Provider:
         if verdicts == HANGS:
             await asyncio.sleep(10 * self.timeout_seconds)
         await asyncio.sleep(self._way())
+        request.answered_at = asyncio.get_running_loop().time()
         return verdicts
 
     def _late(self) -> float:
@@ -167,11 +168,10 @@ class LifeSink:
         return await self._life.through("sink.send", lambda: self._send(batch))
 
     async def _send(self, batch: Batch) -> Verdicts:
-        request, answer = self._provider.call(self._life, batch)
+        answer = self._provider.call(self._life, batch)
         done, _ = await asyncio.wait({answer}, timeout=self.timeout_seconds)
         if not done:
             return (Unsure("timeout"),)
-        request.answered_at = asyncio.get_running_loop().time()
         return answer.result()
 
     async def close(self) -> None:
