@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from consumer.app.standing import lane_app
+
 if TYPE_CHECKING:
     from consumer.app.setup import Setup
     from consumer.core.suppressions import Suppression
@@ -44,6 +46,7 @@ app.add_typer(config_app, name="config")
 suppress_app = typer.Typer(help="Who is not to be told, whatever happens to their orders.", no_args_is_help=True)
 auth_app = typer.Typer(help="Authorise our application at a provider.", no_args_is_help=True)
 app.add_typer(auth_app, name="auth")
+app.add_typer(lane_app, name="lane")
 app.add_typer(suppress_app, name="suppress")
 
 ConfigPath = Annotated[
@@ -366,11 +369,9 @@ def _leave(words: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
-# The demo brings the broker and half of the package with it: commands that are called by name do without.
-if sys.argv[1:2] not in [
-    [name]
-    for name in ("run", "check", "preview", "init", "version", "topics", "config", "auth", "doctor", "suppress", "send")
-]:
+# The demo brings the broker and half of the package with it: the commands above, called by name, do without.
+_ABOVE = (*app.registered_commands, *app.registered_groups)
+if sys.argv[1:2] not in [[each.name or getattr(each.callback, "__name__", "")] for each in _ABOVE]:
     from consumer.demo import commands as demo_commands
     from consumer.demo.olist_sample import olist_sample
     from consumer.simulate import commands as simulate_commands

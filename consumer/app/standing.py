@@ -1,0 +1,201 @@
+"""`vestnik lane show`: how a lane stands and why it waits, asked of the admin port of the process that runs it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+from urllib.parse import urlsplit
+
+import typer
+
+FAILED, USAGE = 1, 2
+ANSWER_SECONDS = 5.0
+ANSWER_BYTES = 16 * 1024 * 1024
+# Who listens everywhere is asked here.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to get away from it
+
+Standing = Mapping[str, Any]
+
+
+class Format(StrEnum):
+    """How the command prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+lane_app = typer.Typer(help="The lanes of a process that runs.", no_args_is_help=True)
+
+
+@lane_app.callback()
+def _lane() -> None:
+    """Without it Typer takes the only command for the whole."""
+
+
+@lane_app.command("show")
+def lane_show(
+    lane: Annotated[str, typer.Argument(help="The lane's id.")],
+    config: Annotated[
+        Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="Says where the admin port is.")
+    ] = Path("vestnik.yaml"),
+    url: Annotated[str | None, typer.Option(help="Ask here instead, e.g. http://127.0.0.1:9464.")] = None,
+    output: Annotated[Format, typer.Option("--output", "-o", help="For people, or for machines.")] = Format.TABLE,
+) -> None:
+    """How a lane stands: its state, why it is blocked, its quota, what waits and when that goes out. 1: no answer."""
+    import asyncio  # noqa: PLC0415
+
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.core.templates import nearest  # noqa: PLC0415
+
+    address = _address(config, output) if url is None else _checked(url)
+    report = asyncio.run(fetched(address))
+    if isinstance(report, str):
+        _leave(report, FAILED)
+    lanes = report["lanes"]
+    if lane not in lanes:
+        _leave(f'{address} runs no lane "{lane}"; {nearest(lane, list(lanes))}', USAGE)
+    if output is Format.JSON:
+        told.as_json({"lane": lane, **lanes[lane]})
+        return
+    try:
+        lines, rows = list(lines_of(lane, lanes[lane])), rows_of(lanes[lane])
+    except (KeyError, TypeError, AttributeError):
+        _leave(f"{address} tells its state otherwise than this version; -o json prints it as it is", FAILED)
+    for line in lines:
+        told.say(line)
+    if rows:
+        told.tell_columns(rows)
+
+
+def _leave(words: str, code: int) -> NoReturn:
+    typer.echo(words, err=True)
+    raise typer.Exit(code)
+
+
+# --- asking -----------------------------------------------------------------------------------------------------------
+
+
+def _address(config: Path, output: Format) -> str:
+    """Of the admin port that the configuration names; the end of the command when it has mistakes."""
+    import os  # noqa: PLC0415
+
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.setup import load_setup  # noqa: PLC0415
+
+    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ)
+    if isinstance(setup, list):
+        told.tell_problems(setup, told.Output(output))
+        raise typer.Exit(USAGE)
+    admin = setup.config.admin
+    if admin.port == 0:
+        _leave("admin.port is 0, any free one: say --url, as the log of the process names it", USAGE)
+    host = _EVERYWHERE.get(admin.host, admin.host)
+    return f"http://{f'[{host}]' if ':' in host else host}:{admin.port}"
+
+
+def _checked(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        _leave(f'--url: "{url}" is not like http://127.0.0.1:9464', USAGE)
+    return url.rstrip("/").removesuffix("/api/state")
+
+
+async def fetched(address: str) -> dict[str, Any] | str:
+    """The report of `/api/state`; why there is none, in words. Waits five seconds at most."""
+    import aiohttp  # noqa: PLC0415
+
+    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
+    try:
+        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{address}/api/state") as response:
+            if response.status != 200:
+                return f"{address} answers with HTTP {response.status}: is that the admin port of Vestnik?"
+            report = json.loads(await _body(response.content))
+    except TimeoutError:
+        return f"{address} does not answer within {ANSWER_SECONDS:.0f} s"
+    except (aiohttp.ClientError, OSError) as error:
+        return f"{address} does not answer: does the process run, and is its admin port there? ({error})"
+    except (ValueError, RecursionError):
+        return f"what {address} answers is not the state of Vestnik"
+    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
+    return report if sound else f"what {address} answers is not the state of Vestnik"
+
+
+async def _body(content: Any) -> bytes:
+    """All of it; ValueError when it is longer than any state."""
+    body = b""
+    while piece := await content.read(1 << 16):
+        body += piece
+        if len(body) > ANSWER_BYTES:
+            raise ValueError("too long")
+    return body
+
+
+# --- telling ----------------------------------------------------------------------------------------------------------
+
+
+def lines_of(name: str, lane: Standing) -> Iterator[str]:
+    """The lane in sentences; what its report does not have is left out."""
+    epoch = f", epoch {lane['epoch']}" if lane.get("epoch") else ""
+    yield f"{name}: {lane.get('state', 'unknown')}{epoch}; {lane.get('provider')}, {lane.get('mode')}"
+    yield from _troubles(lane)
+    if "holds" in lane:
+        yield from _gauges(lane)
+    if "told_last_minute" in lane:
+        yield f"told in the last minute: {lane['told_last_minute']}"
+
+
+def _troubles(lane: Standing) -> Iterator[str]:
+    from consumer.app.masking import clipped  # noqa: PLC0415
+    from consumer.app.page import spelt  # noqa: PLC0415
+
+    for each in lane.get("blocked", ()):
+        yield f"blocked for {spelt(each['seconds'])}: {clipped(' '.join((each['reason'], each['detail'])).rstrip())}"
+    for each in lane.get("streams", ()):
+        words = clipped(f"{each['reason']} {each['detail']}".rstrip())
+        yield f"{each['stream']} in trouble for {spelt(each['seconds'])}: {words}"
+    if breaker := lane.get("breaker"):
+        yield f"breaker open for {spelt(breaker['seconds'])}: {clipped(breaker['reason'])}"
+
+
+def _gauges(lane: Standing) -> Iterator[str]:
+    from consumer.app.page import spelt  # noqa: PLC0415
+
+    quota = f"{lane['quota_used']} of {lane['quota_requests']} requests" if lane["quota_requests"] else "none"
+    gap = f", one every {lane['gap_seconds']:g} s" if lane["quota_requests"] else ""
+    yield f"held by: {lane['holds']}; quota: {quota}{gap}"
+    yield (
+        f"waiting: {lane['waiting']} in {lane['groups']} groups, parked {lane['parked']},"
+        f" in flight {lane['in_flight']}, in doubt {lane['in_doubt']}"
+    )
+    oldest, clear = spelt(lane["oldest_waiting_seconds"]), spelt(lane["seconds_to_clear"])
+    yield f"oldest: {oldest}; to clear: {clear}; lag: {lane['lag_records']} records, {spelt(lane['lag_seconds'])}"
+
+
+_HEADINGS = ("rank", "people", "age", "left", "goes in", "wording", "message")
+
+
+def rows_of(lane: Standing) -> Sequence[Sequence[str]]:
+    """The open groups as a table with its headings, in the order in which they go out; empty when none are told."""
+    groups = lane.get("open_groups") or ()
+    return [_HEADINGS, *map(_row, groups)] if groups else []
+
+
+def _row(group: Standing) -> Sequence[str]:
+    from consumer.app.masking import clipped  # noqa: PLC0415
+    from consumer.app.page import spelt  # noqa: PLC0415
+
+    left = group["slack_seconds"]
+    return (
+        str(group["rank"]),
+        str(group["size"]),
+        spelt(group["age_seconds"]),
+        spelt(left) if left >= 0 else f"late {spelt(-left)}",
+        spelt(group["goes_in_seconds"]),
+        "in full" if group["level"] == 0 else f"step {group['level']}",
+        clipped(str(group["title"])),
+    )
