@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from copy import copy
 from heapq import heapify, heappop, heappush, heapreplace
 
+from consumer.core.earliest import Earliest
+from consumer.core.explain import Waiting, explained
 from consumer.core.group import Group, GroupKey, group_key
 from consumer.core.model import Bounds, Capacity, Command, Ended, Message, OnUnsure, Outcome, Parcel
+from consumer.core.order import KeepsOrder, Order
+from consumer.core.request import Request, fits
 from consumer.core.room import Room
+from consumer.core.sizes import Sizes
 from consumer.core.threads import Threads
 from consumer.core.turn import Choice, Moment, Policy
 
 # Entries of commands that are gone stay in the heap of deadlines up to this many times what waits.
 _STALE_FACTOR = 2
 _STALE_ROOM = 1024
-# With more groups than this their order is kept for so long. A lane of ten requests a minute never notices.
+# With more groups than this a lane that sends its parcels faster than this cannot rank them all at each request, so
+# their order is kept; where the policy cannot do so, its line is used for so long.
 _MANY_GROUPS = 1000
+_BRISK_SECONDS = 2.0
 _LINE_SECONDS = 2.0
 
 
@@ -35,6 +43,10 @@ class Outbox:
         self._held: dict[bytes, Command] = {}
         self._overdue: dict[bytes, Command] = {}
         self._deadlines: list[tuple[float, bytes]] = []
+        self._sizes = Sizes()
+        self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
+        self._eldest_aside: Earliest[bytes] = Earliest(lambda id_: (self._held.get(id_) or self._overdue[id_]).arrived)
+        self._order: Order | None = None
         self._line: list[Choice] = []
         self._ranked_at = -math.inf
 
@@ -71,7 +83,7 @@ class Outbox:
         ended = tuple(Ended(self._drop(id_), Outcome.SUPERSEDED, "newer") for id_ in self._threads.older(thread, rank))
         for id_ in self._threads.waiting(thread):
             if id_ in self._open and self._threads.holds(thread, self._open[id_].commands[id_].rank):
-                self._held[id_] = self._ungroup(id_)
+                self._set_aside(self._held, self._ungroup(id_))
         return ended
 
     def land(self, thread: int | None, rank: int) -> None:
@@ -83,6 +95,7 @@ class Outbox:
             held = self._held.get(id_)
             if held is not None and not self._threads.holds(thread, held.rank):
                 del self._held[id_]
+                self._eldest_aside.remove(id_)
                 self._group(held)
 
     # --- out ----------------------------------------------------------------------------------------------------------
@@ -95,20 +108,20 @@ class Outbox:
         nobody loses detail by it; and who is told once anyway is told for all commands that the message serves.
         """
         self._sweep(now)
-        moment = Moment(now, gap_seconds, capacity)
-        parcels: list[Parcel] = []
+        request = Request(capacity)
         choices: list[Choice] = []
-        for choice in self._choices(moment):
-            if not choices or _fits(choice, choices[0], capacity):
-                parcel = self._parcel(choice, _room_left(capacity, parcels))
-                if parcel:
+        for choice in self._choices(Moment(now, gap_seconds, capacity)):
+            if not choices or fits(choice, choices[0], capacity):
+                parcel = self._parcel(choice, request.room)
+                if parcel is not None:
                     choices.append(choice)
-                    parcels.extend(parcel)
+                    request.add(parcel)
             if choices and capacity.goes_alone(choices[0].message):
-                return tuple(parcels)
-            if len(parcels) == capacity.parcels or not _room_left(capacity, parcels):
+                return tuple(request.parcels)
+            if request.full:
                 break
-        return tuple(parcels + self._rest(choices, capacity, parcels))
+        self._fill(request, choices)
+        return tuple(request.parcels)
 
     def take_probe(self, now: float, capacity: Capacity, besides: Collection[Message] = ()) -> tuple[Parcel, ...]:
         """Bind a request that only finds out how the provider is: the smallest group of the most urgent priority, in
@@ -118,7 +131,8 @@ class Outbox:
         if not groups:
             return ()
         least = min(groups, key=lambda group: (-group.weight, group.size, group.oldest))
-        return tuple(self._parcel(Choice((least,), least.message, 0, least.size), _room_left(capacity, ())))
+        parcel = self._parcel(Choice((least,), least.message, 0, least.size), Request(capacity).room)
+        return () if parcel is None else (parcel,)
 
     def expire(self, now: float) -> tuple[Ended, ...]:
         """End what waits at or beyond its deadline."""
@@ -195,9 +209,8 @@ class Outbox:
 
     @property
     def oldest(self) -> float | None:
-        """The earliest arrival of all that waits. Costs a look at each group."""
-        arrivals = [group.oldest for group in self._groups.values()]
-        arrivals.extend(command.arrived for command in (*self._held.values(), *self._overdue.values()))
+        """The earliest arrival of all that waits."""
+        arrivals = [at for at in (self._eldest.first(), self._eldest_aside.first()) if at is not None]
         return min(arrivals, default=None)
 
     def groups(self) -> tuple[Group, ...]:
@@ -205,9 +218,16 @@ class Outbox:
         return tuple(self._groups.values())
 
     def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
-        """How long the open groups take in full detail, one request a gap. Costs a look at each group."""
-        parcels = sum(-(-group.size // capacity.recipients) for group in self._groups.values())
-        return -(-parcels // capacity.parcels) * gap_seconds
+        """How long the open groups take in full detail, one request a gap."""
+        return -(-self._sizes.places(capacity.recipients) // capacity.parcels) * gap_seconds
+
+    def explain(self, now: float, gap_seconds: float, capacity: Capacity, limit: int = 50) -> list[Waiting]:
+        """The open groups that go out next, as things stand; it changes nothing. Of very many, by the kept order."""
+        moment = Moment(now, gap_seconds, capacity)
+        policy = copy(self._policy)  # A policy may remember its last decision, and this is none.
+        if self._order is not None and isinstance(policy, KeepsOrder):
+            return explained(policy.brisk(self._order, moment), moment, limit)
+        return explained(policy.line(self.groups(), moment), moment, limit)
 
     # --- places -------------------------------------------------------------------------------------------------------
 
@@ -220,13 +240,17 @@ class Outbox:
             self._threads.wait(command.thread, command.rank, command.id)
         heappush(self._deadlines, (command.deadline, command.id))
         if held:
-            self._held[command.id] = command
+            self._set_aside(self._held, command)
         else:
             self._group(command)
 
     def _drop(self, id_: bytes) -> Command:
         """Out of wherever it waits."""
-        command = self._held.pop(id_, None) or self._overdue.pop(id_, None) or self._ungroup(id_)
+        command = self._held.pop(id_, None) or self._overdue.pop(id_, None)
+        if command is None:
+            command = self._ungroup(id_)
+        else:
+            self._eldest_aside.remove(id_)
         self._room.remove(command)
         if command.thread is not None:
             self._threads.leave(command.thread, id_)
@@ -242,69 +266,103 @@ class Outbox:
             group = self._groups[key] = Group(command, key)
             self._alike.setdefault((group.message, group.terms.on_unsure), {})[key] = group
             self._room.add_group(group)
+            self._keep_order()
+        size = group.size
         group.add(command)
         self._open[command.id] = group
+        self._eldest.note(group)
+        self._changed(group, size)
 
     def _ungroup(self, id_: bytes) -> Command:
         group = self._open.pop(id_)
+        size = group.size
         command = group.discard(id_)
+        self._changed(group, size)
         if not group.commands:
+            self._eldest.remove(group)
             del self._groups[group.key]
             alike = self._alike[group.message, group.terms.on_unsure]
             del alike[group.key]
             if not alike:
                 del self._alike[group.message, group.terms.on_unsure]
             self._room.remove_group(group)
+            if len(self._groups) < _MANY_GROUPS // 2:
+                self._order = None
         return command
+
+    def _changed(self, group: Group, size: int) -> None:
+        """A group of that size has another one now, or another oldest command."""
+        if group.size != size:
+            self._sizes.move(size, group.size, may_coarsen=group.may_coarsen)
+        if self._order is not None:
+            self._order.see(group)
+
+    def _keep_order(self) -> None:
+        """From very many groups on, and until there are far fewer; the new one is not in it yet."""
+        if self._order is None and len(self._groups) > _MANY_GROUPS and isinstance(self._policy, KeepsOrder):
+            self._order = self._policy.order(self._sizes)
+            for group in self._groups.values():
+                if group.commands:
+                    self._order.see(group)
+
+    def _set_aside(self, where: dict[bytes, Command], command: Command) -> None:
+        where[command.id] = command
+        self._eldest_aside.note(command.id)
 
     def _sweep(self, now: float) -> None:
         """What has expired is not open any more, though it only ends with the next `expire`."""
         while self._deadlines and self._deadlines[0][0] <= now:
             id_ = heappop(self._deadlines)[1]
             if id_ in self._open:
-                self._overdue[id_] = self._ungroup(id_)
+                self._set_aside(self._overdue, self._ungroup(id_))
             elif id_ in self._held:
                 self._overdue[id_] = self._held.pop(id_)
 
     # --- the binding of a request -------------------------------------------------------------------------------------
 
     def _choices(self, moment: Moment) -> Iterator[Choice]:
-        """The policy's line; of many groups the rest of the last one, for a little while: a lane that makes many
-        requests a second cannot afford to rank tens of thousands of groups at each."""
-        if len(self._groups) <= _MANY_GROUPS:
+        """The policy's line. A lane that makes many requests a second cannot rank tens of thousands of groups at each:
+        of so many it has the first ones by their kept order, or the rest of the last line for a little while."""
+        brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
+        if not brisk or len(self._groups) <= _MANY_GROUPS:
             yield from self._policy.line(self.groups(), moment)
-            return
+        elif self._order is not None and isinstance(self._policy, KeepsOrder):
+            yield from self._policy.brisk(self._order, moment)
+        else:
+            yield from self._rest_of_line(moment)
+
+    def _rest_of_line(self, moment: Moment) -> Iterator[Choice]:
         if moment.now - self._ranked_at < _LINE_SECONDS:
             yield from self._line
         self._ranked_at = moment.now
         self._line = list(self._policy.line(self.groups(), moment))
         yield from self._line
 
-    def _rest(self, choices: Sequence[Choice], capacity: Capacity, parcels: Sequence[Parcel]) -> list[Parcel]:
+    def _fill(self, request: Request, choices: Sequence[Choice]) -> None:
         """Parcels that are left go round the same choices again, as long as those have recipients left."""
-        rest: list[Parcel] = []
         more = True
         while more:
             more = False
             for choice in choices:
-                if len(parcels) + len(rest) < capacity.parcels:
-                    parcel = self._parcel(choice, _room_left(capacity, [*parcels, *rest]))
-                    rest.extend(parcel)
-                    more = more or bool(parcel)
-        return rest
+                if not request.full:
+                    parcel = self._parcel(choice, request.room)
+                    if parcel is not None:
+                        request.add(parcel)
+                        more = True
 
-    def _parcel(self, choice: Choice, capacity: int) -> list[Parcel]:
+    def _parcel(self, choice: Choice, capacity: int) -> Parcel | None:
         """The parcel of a choice, or nothing where an earlier parcel has taken all of it."""
         alike = self._alike.get((choice.message, choice.on_unsure), {})
         chosen = [group for group in choice.groups if group.commands]
-        others = [group for group in alike.values() if group not in chosen]
+        known = set(chosen)
+        others = [group for group in alike.values() if group not in known]
         told: set[str] = set()
         commands: list[Command] = []
         room = capacity if choice.most is None else min(capacity, choice.most)
         for groups in (chosen, others):
             commands.extend(self._oldest(groups, told, room))
         commands.extend(self._riders([*chosen, *others], told))
-        return [Parcel(choice.message, choice.level, tuple(commands))] if commands else []
+        return Parcel(choice.message, choice.level, tuple(commands)) if commands else None
 
     def _oldest(self, groups: Iterable[Group], told: set[str], room: int) -> list[Command]:
         """Commands in the order of their arrival, until the room is full."""
@@ -332,16 +390,3 @@ class Outbox:
         if command.thread is not None:
             self._threads.fly(command.thread, command.rank)
         return command
-
-
-def _room_left(capacity: Capacity, parcels: Sequence[Parcel]) -> int:
-    """How many recipients the next parcel may have."""
-    if capacity.total is None:
-        return capacity.recipients
-    told = sum(len({command.recipient for command in parcel.commands}) for parcel in parcels)
-    return min(capacity.recipients, capacity.total - told)
-
-
-def _fits(choice: Choice, first: Choice, capacity: Capacity) -> bool:
-    """Whether a choice may share the request of the first one: of one policy, and none that goes alone."""
-    return choice.on_unsure is first.on_unsure and not capacity.goes_alone(choice.message)

@@ -7,26 +7,15 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
+from consumer.core.brisk import brisk_line
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
+from consumer.core.order import Order
+from consumer.core.prices import Prices
+from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment, slack_with_ladder
 
 Wording = tuple[Message, OnUnsure]
-
-
-@dataclass(frozen=True, slots=True)
-class Prices:
-    """The constants of the rule. They were chosen on one synthetic day; a shop's own topic may want others.
-
-    `patience`: a group of so many recipients has half the patience of a lonely one. `soon_gaps`: how far ahead small
-    groups are merged with one that is due. `ladder`: the prices that are tried; its end keeps one tight moment from
-    sending whole bursts coarse. `overload_seconds`: lateness at which weighted slack decides instead.
-    """
-
-    patience: float = 300.0
-    soon_gaps: float = 75.0
-    ladder: tuple[int, ...] = (0, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128, 192, 256)
-    overload_seconds: float = 300.0
 
 
 @dataclass(slots=True)
@@ -44,7 +33,7 @@ class TurnAndPrice:
 
     Where ladders have more than two steps, a decision merges one step up, or two, and so on: the fewest at which nobody
     is later than with all of them. A batch of several parcels is filled up with the other groups in turn, those that
-    are worth the price first.
+    are worth the price first. With very many groups on a lane that makes many requests a second, `brisk_line` decides.
     """
 
     prices: Prices = field(default_factory=Prices)
@@ -62,6 +51,12 @@ class TurnAndPrice:
         first = queue.first(self.last_price)
         yield first
         yield from queue.others(first, self.last_price)
+
+    def order(self, sizes: Sizes) -> Order:
+        return Order(sizes, self.prices.patience)
+
+    def brisk(self, order: Order, moment: Moment) -> Iterator[Choice]:
+        return brisk_line(order, moment, self.prices)
 
     def _queue(self, groups: Sequence[Group], moment: Moment) -> "_Queue":
         """With the fewest steps up the ladders at which nobody is later than with all of them."""

@@ -6,7 +6,8 @@ import pytest
 
 from consumer.core.group import Group
 from consumer.core.model import Capacity, OnUnsure
-from consumer.core.price import Prices, TurnAndPrice, turn_and_price
+from consumer.core.price import TurnAndPrice, turn_and_price
+from consumer.core.prices import Prices
 from consumer.core.turn import Choice, Moment, slack_with_ladder
 from tests.core.waiting import command, group, terms, wording
 
