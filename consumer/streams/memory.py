@@ -337,7 +337,7 @@ class MemoryTable(_Writer):
     async def read(self, timeout_seconds: float) -> Sequence[Row]:
         await asyncio.sleep(0)
         await self._broker.bell.wait_until(self._readable, timeout_seconds)
-        if self._trouble():
+        if not self._wire.up or self._broker.read_trouble(self._topic):
             return ()
         log = self._broker.topics[self._topic].logs[0]
         if self._end is None:

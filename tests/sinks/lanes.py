@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from consumer.core.facts import Fact
+from consumer.core.model import Trouble
+from consumer.core.secrets import SecretRef
 from consumer.demo.fakes import Bitrix24Fake, write_tokens
 from consumer.engine.lane import Lane
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.sinks.base import SinkConfig, limits_of, make_sink
 from consumer.sinks.bitrix24 import Bitrix24Config
-from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
+from consumer.sinks.token_topic import Place, TokenTopic, TopicPen, TopicStore
+from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, MemoryTable, Wire
 from tests.engine.harness import GROUP, JOURNAL, LETTERS, SOURCE, TablePlanner, broker_now
-from tests.sinks.support import secret
 from tests.virtual_network import seconds
+
+TOKENS = "vestnik.tokens"
+TOPIC_KEY = "0123456789abcdef" * 2
 
 
 def portal_config(fake: Bitrix24Fake, tokens: Path, **more: Any) -> Bitrix24Config:
@@ -63,7 +68,7 @@ class Shore:
         self.config = config
         self.credential = credential
         self.broker = MemoryBroker(broker_now, write_seconds=0.004)
-        for name, count in ((SOURCE, 2), (JOURNAL, 1), (LETTERS, 1)):
+        for name, count in ((SOURCE, 2), (JOURNAL, 1), (LETTERS, 1), (TOKENS, 1)):
             self.broker.create(name, count)
         self.processes: list[Process] = []
 
@@ -84,7 +89,7 @@ class Shore:
             source=source,
             journal=MemoryJournal(self.broker, JOURNAL, wire=wire),
             dead_letters=MemoryDeadLetters(self.broker, LETTERS, wire=wire),
-            sink=make_sink(self.config, secret(self.credential), told, "staff"),
+            sink=make_sink(self.config, self.read_secret, told, "staff", open_tokens=lambda: self.tokens(wire)),
             planner=TablePlanner(),
             emit=told,
             wall=broker_now,
@@ -98,12 +103,27 @@ class Shore:
         self.processes.append(process)
         return process
 
+    def tokens(self, wire: Wire | None = None) -> MemoryTable:
+        return MemoryTable(self.broker, TOKENS, wire=wire)
+
+    def read_secret(self, ref: SecretRef) -> str | Trouble:
+        return TOPIC_KEY if ref.env == "TOPIC_KEY" else self.credential
+
     async def settled(self, within_seconds: float = 3000.0) -> None:
         """Until every record is committed."""
         published = len(self.broker.records(SOURCE))
         async with asyncio.timeout(within_seconds):
             while sum(self.broker.group(GROUP).offsets.values()) < published:
                 await seconds(0.5)
+
+
+async def keep_in_topic(shore: Shore, fake: Bitrix24Fake) -> None:
+    """From now on the lane's pair lies in the topic, as a login would have put it there, and in no file."""
+    topic = TokenTopic(key=SecretRef(env="TOPIC_KEY"))
+    pen = await TopicStore(Place("staff", topic, shore.tokens, shore.read_secret)).hold()
+    assert isinstance(pen, TopicPen)
+    assert await pen.write(fake.tokens())
+    shore.config = shore.config.model_copy(update={"token_file": None, "token_topic": topic})
 
 
 @asynccontextmanager

@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from consumer.core.facts import CommandEnded, DeadLettered, RequestSent, RequestsNarrowed
 from consumer.demo.fakes import Bitrix24Fake, Bitrix24Profile
 from tests.engine.harness import LETTERS
-from tests.sinks.lanes import Shore, staff
+from tests.sinks.lanes import Shore, keep_in_topic, staff
 from tests.virtual_network import fast
 
 
@@ -134,9 +136,12 @@ async def test_an_ended_token_costs_one_refresh_and_nobody_their_push(tmp_path: 
         assert not [fact for fact in process.facts if isinstance(fact, DeadLettered)]
 
 
+@pytest.mark.parametrize("store", ["file", "topic"])
 @fast(20)
-async def test_an_owner_killed_after_a_refresh_leaves_a_standby_that_needs_no_login(tmp_path: Path) -> None:
+async def test_an_owner_killed_after_a_refresh_leaves_a_standby_that_needs_no_login(tmp_path: Path, store: str) -> None:
     async with portal() as fake, staff(tmp_path, fake) as shore:
+        if store == "topic":
+            await keep_in_topic(shore, fake)
         fake.oauth.expire()
         owner = shore.start()
         while owner.lane.view().state != "working":  # noqa: ASYNC110 - the loop is fast
