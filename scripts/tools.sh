@@ -16,6 +16,7 @@ make         | everything      | command -v make | make
 python3-venv | everything      | python_venv     | python3-venv
 java         | the kafka ring  | java_17         | openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless
 maven        | the kafka ring  | command -v mvn  | maven
+promtool     | the deploy ring | command -v promtool | prometheus
 '
 
 missing_names=() missing_candidates=()
