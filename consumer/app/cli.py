@@ -370,8 +370,9 @@ def _leave(words: str, code: int) -> NoReturn:
 
 
 # The demo brings the broker and half of the package with it: the commands above, called by name, do without.
-_ABOVE = (*app.registered_commands, *app.registered_groups)
-if sys.argv[1:2] not in [[each.name or getattr(each.callback, "__name__", "")] for each in _ABOVE]:
+_ABOVE = {getattr(each.callback, "__name__", "") for each in app.registered_commands}
+_ABOVE |= {each.name for each in app.registered_groups if isinstance(each.name, str)}
+if not _ABOVE.intersection(sys.argv[1:2]):
     from consumer.demo import commands as demo_commands
     from consumer.demo.olist_sample import olist_sample
     from consumer.simulate import commands as simulate_commands
