@@ -73,6 +73,14 @@ def _number(text: str) -> float | None:
     return None if math.isnan(seconds) else seconds
 
 
+def date_of(text: str) -> float | None:
+    """A header's date in seconds since 1970; None for what is none."""
+    try:
+        return _aware(parsedate_to_datetime(text)).timestamp()
+    except (ValueError, TypeError, IndexError):
+        return None
+
+
 def _until(text: str, date: str) -> float | None:
     try:
         wanted, said = parsedate_to_datetime(text), parsedate_to_datetime(date)

@@ -32,6 +32,7 @@ from consumer.core.units import Seconds
 from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings
 from consumer.sinks.bitrix24_account import BATCH_NOT_ALLOWED, Bitrix24Account, Portal
+from consumer.sinks.bitrix24_answers import ANSWERS
 from consumer.sinks.bitrix24_lines import LINES_LIMIT, METHOD, REFERENCES, USERS_LIMIT, Line, Lines, lines_of
 from consumer.sinks.http import Http, Reach, Reply, is_final, is_loopback, origin_of, reach_to, url_problem
 from consumer.sinks.oauth import REFRESH_SECONDS, REFRESH_TOKEN_SECONDS, Application, Desk, TokenGuard
@@ -366,6 +367,7 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    answers=ANSWERS,
     probe=_probe,
     example={
         "portal": "https://example.bitrix24.ru",

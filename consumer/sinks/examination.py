@@ -2,15 +2,19 @@
 
 import asyncio
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from consumer.core.model import Batch, Blocked, Command, Deferred, Message, Parcel, Refused, Terms
+from consumer.sinks.answer import date_of
 from consumer.sinks.base import Provider, SinkConfig, Surroundings, providers
 from consumer.sinks.http import CONNECT_SECONDS, Http, Origin, Reach, Reply, origin_of, reach_to
 
 PROBE_SECONDS = 15.0
+# A Date has whole seconds, and an answer takes some.
+SKEW_SECONDS = 30.0
 
 # Judges look at whom a batch is for; a probe is for nobody.
 _NOBODY = Command(bytes(12), bytes(4), Terms("probe"), "1", (Message("", "probe"),), None, 0, 0.0, 1.0)
@@ -74,8 +78,20 @@ async def _probe(config: SinkConfig, surroundings: Surroundings) -> list[Finding
             await http.close()
         if not isinstance(answer, Reply):
             return [Finding("account", "failed", f"no answer: {answer.reason}")]
-        return [_meaning(provider, config, answer)]
+        return [_meaning(provider, config, answer), *clock_of(answer, time.time())]
     return [Finding("account", "failed", f"{call.reason} {getattr(call, 'detail', '')}".strip())]
+
+
+def clock_of(answer: Reply, now: float) -> list[Finding]:
+    """How this host's clock stands against the provider's `Date`; nothing where the answer has none."""
+    told = date_of(answer.headers.get("date", ""))
+    if told is None:
+        return []
+    skew_seconds = now - told
+    if abs(skew_seconds) <= SKEW_SECONDS:
+        return [Finding("clock", "fine", "as the provider's")]
+    words = "ahead of" if skew_seconds > 0 else "behind"
+    return [Finding("clock", "warning", f"{abs(skew_seconds):.0f} s {words} the provider's: is the host's time kept?")]
 
 
 def _meaning(provider: Provider[SinkConfig], config: SinkConfig, answer: Reply) -> Finding:

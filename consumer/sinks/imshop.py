@@ -56,7 +56,8 @@ class ImshopConfig(SinkConfig):
     campaign_ceiling: int | None = Field(
         default=None,
         ge=1,
-        description="how many may be told one text in a day; campaigns belong on a lane of OneSignal",
+        description="how many may be told one text in a day, counted by each process since it began; campaigns "
+        "belong on a lane of OneSignal",
     )
     timeout: Seconds = Field(default=30.0, description="the longest that one request may take")
     allow_http: bool = Field(default=False, description="let the key travel in the clear; for tests alone")
@@ -119,6 +120,25 @@ def compose(config: ImshopConfig, batch: Batch, access: Access) -> Call | Refuse
     elif config.auth == "body":
         body["key"] = access.secret
     return Call(config.url, json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"), headers)
+
+
+ANSWERS = (
+    ('200 `{"success": true}` and no `error`', "Delivered"),
+    ('200 `{"success": true}` beside an `error`', "Unsure"),
+    ("any status, not a success: Integration is unavailable", "Blocked"),
+    ("429; 200, 403, 503 with words such as rate, limit, too many, лимит", "Deferred (a limit), `Retry-After` or 60 s"),
+    ("another 4xx with words such as rate limit, too many requests", "Deferred (a limit), `Retry-After` or 60 s"),
+    ('200 `{"success": false}` with other words or none', "Deferred three times, then Refused"),
+    ("200 without `success`, or no JSON", "Unsure"),
+    ("another 2xx, a 1xx", "Unsure"),
+    ("3xx", "Blocked"),
+    ("401, 403, 404, 405", "Blocked"),
+    ("408", "Unsure"),
+    ("425", "Deferred"),
+    ("400, 413, other 4xx", "Refused (halve)"),
+    ("5xx, reset, timeout or cut after sending", "Unsure"),
+    ("cannot connect", "Deferred"),
+)
 
 
 def judge(config: ImshopConfig, batch: Batch, reply: Reply) -> Verdicts:
@@ -209,5 +229,6 @@ PROVIDER = Provider(
     judge=judge,
     account=_account,
     transport=_transport,
+    answers=ANSWERS,
     example={"url": "https://push.example.com/v1/push", "key": {"file": "/run/secrets/imshop"}},
 )

@@ -12,6 +12,8 @@ from consumer.app.cli import FAILED, FINE, app
 from consumer.app.doctor import Row, diagnose
 from consumer.app.setup import Setup, load_setup
 from consumer.demo.fakes import Bitrix24Fake, ImshopFake, OnesignalFake, write_tokens
+from consumer.sinks.examination import clock_of
+from consumer.sinks.http import Reply
 from tests.app.support import ROUTES, write
 
 HEAD = """\
@@ -84,8 +86,18 @@ def portal_provider(fake: Bitrix24Fake) -> str:
     )
 
 
+@pytest.mark.parametrize(("ahead_seconds", "state"), [(5, "fine"), (300, "warning"), (-300, "warning")])
+def test_a_clock_that_is_not_the_provider_s_is_warned_of(ahead_seconds: float, state: str) -> None:
+    dated = Reply(200, {"date": "Sun, 06 Nov 1994 08:49:37 GMT"})
+    (row,) = clock_of(dated, 784111777.0 + ahead_seconds)
+    assert row.state == state
+    assert ("ahead of" in row.detail, "behind" in row.detail) == (ahead_seconds > 30, ahead_seconds < 0)
+    assert clock_of(Reply(200, {"date": "yesterday"}), 0.0) == clock_of(Reply(200), 0.0) == []
+
+
 async def test_the_token_of_a_portal_is_tried_and_never_refreshed(portal: Bitrix24Fake, tmp_path: Path) -> None:
-    assert (await rows_of(tmp_path, portal_provider(portal)))["account"].state == "fine"
+    fresh = await rows_of(tmp_path, portal_provider(portal))
+    assert (fresh["account"].state, fresh["clock"].state) == ("fine", "fine")
     portal.oauth.expire()
     ended = (await rows_of(tmp_path, portal_provider(portal)))["account"]
     assert (ended.state, "refreshes it" in ended.detail) == ("fine", True)

@@ -1,9 +1,11 @@
-"""The new providers over a real connection: each status and each odd body means the same as in their tables, and no
+"""The providers over a real connection: each status and each odd body means the same as in their tables, and no
 secret comes out."""
 
+import json
 import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from aiohttp import web
@@ -14,6 +16,8 @@ from consumer.core.secrets import SecretRef
 from consumer.sinks.base import SinkConfig, make_sink, providers
 from tests.sinks.contract import example_of
 from tests.sinks.support import CANARY, ODD_BODIES, batch, reply, secret
+from tests.sinks.test_bitrix24 import config as bitrix24_config
+from tests.sinks.test_bitrix24_batch import BATCH_BODIES, three
 
 NAMES = ("onesignal", "webhook")
 EMPTY = (204, 205, 304)
@@ -38,13 +42,20 @@ class Echo:
 async def server() -> AsyncIterator[Echo]:
     echo = Echo()
     app = web.Application()
-    app.router.add_route("*", "/", echo.answer)
+    app.router.add_route("*", "/{path:.*}", echo.answer)
     runner = web.AppRunner(app, handle_signals=False, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     echo.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
     yield echo
     await runner.cleanup()
+
+
+def portal_of(server: Echo, folder: Path) -> SinkConfig:
+    path = folder / "tokens.json"
+    path.touch(0o600)
+    path.write_text(json.dumps({"access_token": CANARY, "refresh_token": "r"}))
+    return bitrix24_config(portal=server.url, oauth_url=server.url, token_file=str(path))
 
 
 def config_of(name: str, url: str) -> SinkConfig:
@@ -64,6 +75,25 @@ async def test_each_status_and_each_body_means_over_the_wire_what_it_means_in_th
         wanted = providers()[name].judge(config, people, reply(server.status, body))
         verdicts = await sink.send(people)
         assert [type(verdict) for verdict in verdicts] == [type(verdict) for verdict in wanted], server.status
+        assert not any(isinstance(verdict, Delivered) for verdict in verdicts)
+    await sink.close()
+
+
+@pytest.mark.parametrize("kind", ["imshop", "bitrix24", "bitrix24 batch"])
+async def test_the_two_first_providers_mean_over_the_wire_what_their_tables_say(
+    kind: str, server: Echo, tmp_path: Path
+) -> None:
+    name, people = kind.split(maxsplit=1)[0], three() if "batch" in kind else batch("17", "23")
+    config = config_of(name, server.url) if name == "imshop" else portal_of(server, tmp_path)
+    sink = make_sink(config, secret(), lambda fact: None, "lane")
+    assert await sink.ready() is None
+    bodies = BATCH_BODIES if "batch" in kind else ODD_BODIES
+    for status, body in [*((status, b"{}") for status in range(200, 600)), *((200, body) for body in bodies)]:
+        server.status, server.body = status, body
+        # What is wanted of the wire is what `judge` says of a whole reply; 204, 205 and 304 have no body.
+        wanted = providers()[name].judge(config, people, reply(status, b"" if status in EMPTY else body))
+        verdicts = await sink.send(people)
+        assert [type(verdict) for verdict in verdicts] == [type(verdict) for verdict in wanted], (status, body[:60])
         assert not any(isinstance(verdict, Delivered) for verdict in verdicts)
     await sink.close()
 
