@@ -10,12 +10,13 @@ BIN := .venv/bin
 DEMO_SECONDS ?= 60
 DEMO_REPORT ?=
 DEMO_FAST ?=
+BENCH_JSON ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format references tools clean
+.PHONY: help demo test bench check format references tools clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +26,9 @@ demo: .venv/.ready ## a shop, a broker, both providers and the consumer, for DEM
 
 test: .venv/.ready ## everything: style, types, every ring of tests, coverage of the core
 	@$(BIN)/python -m scripts.test
+
+bench: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
+	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 check: .venv/.ready ## style, types and tidiness; no other test
 	@$(BIN)/ruff check .

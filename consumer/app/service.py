@@ -16,6 +16,7 @@ from consumer.app.metrics import Metrics
 from consumer.app.setup import Setup
 from consumer.app.signals import StopRequest
 from consumer.app.state import State
+from consumer.core.explain import Waiting
 from consumer.core.facts import Fact, LaneGauges
 from consumer.core.ports import Emit
 from consumer.engine.run import Process
@@ -50,7 +51,7 @@ class Service:
     def __init__(self, setup: Setup, options: Options) -> None:
         self._options = options
         self._setup = setup
-        self.state = State(wiring.lane_sheets(setup), time.monotonic, time.time)
+        self.state = State(wiring.lane_sheets(setup), time.monotonic, time.time, self._open_groups)
         self.metrics = Metrics(wiring.expected(setup, version()))
         self._observers = (self.metrics.see, self.state.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
@@ -64,6 +65,10 @@ class Service:
             observer(fact)
         if self._options.once and isinstance(fact, LaneGauges) and self._finished():
             self.stop()
+
+    def _open_groups(self, lane: str, limit: int) -> Sequence[Waiting]:
+        running = self.process.lanes.get(lane)
+        return () if running is None else running.open_groups(limit)
 
     def stop(self) -> None:
         """Readiness off first, then drain."""

@@ -7,16 +7,24 @@ from typing import Any
 
 from consumer.app.masking import clipped, masked
 from consumer.core import facts
+from consumer.core.explain import Waiting
 from consumer.core.model import TopicPartition
 
 PUSHES_KEPT = 50
 RECIPIENTS_SHOWN = 5
+GROUPS_SHOWN = 20
 RATE_SECONDS = 60.0
 SILENT_SECONDS = 60.0
 STALLED_SECONDS = 300.0
 
 READY_STATES = ("standby", "working")
 OWNER_STATES = ("recovering", "working", "draining")
+
+OpenGroups = Callable[[str, int], Sequence[Waiting]]
+
+
+def _no_groups(lane: str, limit: int) -> Sequence[Waiting]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,17 @@ class LaneSheet:
 
 
 class State:
-    """All lanes of the process. `monotonic` dates what stands still, `wall` what people read."""
+    """All lanes of the process. `monotonic` dates what stands still, `wall` what people read. `open_groups` is asked
+    for each report, never at a fact: the open groups of a lane, at most so many."""
 
-    def __init__(self, lanes: Sequence[LaneSheet], monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        lanes: Sequence[LaneSheet],
+        monotonic: Callable[[], float],
+        wall: Callable[[], float],
+        open_groups: OpenGroups = _no_groups,
+    ) -> None:
+        self._open_groups = open_groups
         self._monotonic = monotonic
         self._wall = wall
         self._started = monotonic()
@@ -132,8 +148,20 @@ class State:
             "uptime_seconds": round(now - self._started, 1),
             "draining": self.draining,
             "ready": not self.unready(),
-            "lanes": {lane.lane: _lane_report(lane, now) for lane in self.lanes.values()},
+            "lanes": {
+                lane.lane: {**_lane_report(lane, now), "open_groups": self._groups_of(lane.lane)}
+                for lane in self.lanes.values()
+            },
         }
+
+    def _groups_of(self, lane: str) -> list[dict[str, Any]]:
+        """What goes out next and when; texts as the templates made them, and nobody's address."""
+        groups = (group._asdict() for group in self._open_groups(lane, GROUPS_SHOWN))
+        return [
+            {name: round(value, 1) if isinstance(value, float) else value for name, value in group.items()}
+            | {"title": clipped(group["title"])}
+            for group in groups
+        ]
 
 
 _PROGRESS = (

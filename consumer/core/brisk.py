@@ -12,8 +12,9 @@ from consumer.core.prices import Prices
 from consumer.core.rows import Entry
 from consumer.core.turn import Choice, Moment, weighted_slack
 
-# Of each row so many groups are looked at for each parcel of a request, so that a decision has a bound.
-_LOOKS = 10
+# So many groups are looked at, and so many more for each parcel of a request, so that a decision has a bound.
+_LOOKS = 100
+_LOOKS_A_PARCEL = 4
 
 
 def brisk_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
@@ -50,6 +51,7 @@ class _Decision:
         self._steps = self._fewest_steps()
         self._highest = self._lateness(prices.ladder[-1], self._steps)
         self._price = self._least_price()
+        self._looks = _LOOKS + _LOOKS_A_PARCEL * moment.capacity.parcels
         self._soon = moment.now + prices.soon_gaps * moment.gap_seconds
         # Small groups of one coarser wording go together, so each wording needs a place before it is late.
         requests = 2 + order.wordings(self._steps) // moment.capacity.parcels
@@ -57,7 +59,7 @@ class _Decision:
 
     def line(self) -> Iterator[Choice]:
         small: list[Group] = []
-        for entry in self._entries():
+        for entry in islice(self._entries(), self._looks):
             group = entry.group
             if not group.commands:
                 continue  # An earlier parcel of this request has taken all of it.
@@ -103,8 +105,7 @@ class _Decision:
 
     def _heads(self, on_unsure: OnUnsure) -> list[Sequence[Entry]]:
         """The front of each row. Copies: a row changes with each parcel that is taken."""
-        looks = _LOOKS * self._moment.capacity.parcels
-        return [list(islice(row, looks)) for policy, row in self._order.rows if policy is on_unsure]
+        return [list(islice(row, self._looks)) for policy, row in self._order.rows if policy is on_unsure]
 
     def _by_slack(self, lines: Iterable[Sequence[Entry]]) -> Iterator[Entry]:
         """Of the first of each line the worthiest, again and again."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from consumer.core.caps import Told
 from consumer.core.desk import Desk
+from consumer.core.explain import Waiting
 from consumer.core.facts import (
     ClaimMade,
     CommandsReleased,
@@ -21,7 +22,6 @@ from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.outbox import Outbox
-from consumer.core.ports import Extent
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
 from consumer.engine.flight import Office
@@ -346,7 +346,7 @@ class Lane:
         tenure = self._tenure
         if isinstance(extents, Trouble) or tenure is None:
             return
-        behind = {tp: _behind(tenure, tp, extent) for tp, extent in extents.items()}
+        behind = {tp: tenure.behind(tp, extent) for tp, extent in extents.items()}
         now = self._clock.now()
         ages = [now - tenure.last_timestamps.get(tp, now) for tp, records in behind.items() if records > 0]
         self._lag = sum(behind.values()), max(ages, default=0.0)
@@ -368,6 +368,10 @@ class Lane:
             lag_seconds=self._lag[1] if self._lag else None,
         )
         return view if tenure is None else tenure.show(view)
+
+    def open_groups(self, limit: int) -> list[Waiting]:
+        """The open groups that go out next, without recipients; empty while the lane is another's."""
+        return [] if self._tenure is None else self._tenure.open_groups(limit)
 
     # --- small things -------------------------------------------------------------------------------------------------
 
@@ -394,7 +398,3 @@ class Lane:
                 await self._changed.wait()
         except TimeoutError:
             return
-
-
-def _behind(tenure: Tenure, partition: TopicPartition, extent: Extent) -> int:
-    return max(0, extent.end - tenure.expected.get(partition, extent.end))

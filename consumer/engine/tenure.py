@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 
 from consumer.core.desk import Desk
+from consumer.core.explain import Waiting
 from consumer.core.facts import (
     CommandEnded,
     CommitFailed,
@@ -32,7 +33,7 @@ from consumer.core.model import (
     TopicPartition,
     Trouble,
 )
-from consumer.core.ports import DeadLetter
+from consumer.core.ports import DeadLetter, Extent
 from consumer.engine.flight import Flight, Office, bury, report_ends
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.night import Night
@@ -344,6 +345,15 @@ class Tenure:
             gap_seconds=gap,
             holds=self._holds(view),
             drift=desk.drift,
+        )
+
+    def behind(self, partition: TopicPartition, extent: Extent) -> int:
+        return max(0, extent.end - self.expected.get(partition, extent.end))
+
+    def open_groups(self, limit: int) -> list[Waiting]:
+        """The open groups that go out next, as things stand."""
+        return self.desk.outbox.explain(
+            self._office.clock.now(), self.gate.gap_seconds, self._office.parts.sink.capacity, limit
         )
 
     def _holds(self, view: LaneView) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from consumer.app.state import LaneSheet, State
 from consumer.core import facts
+from consumer.core.explain import Waiting
 from consumer.core.model import Message, Outcome, TopicPartition
 from tests.app.support import PHONE, Hand, fact_kinds, sample
 
@@ -171,3 +172,20 @@ def test_a_lane_that_falls_silent_is_a_stall(room: Room) -> None:
     room.see(WORKING, room.gauges())
     room.clock.now += 61
     assert room.state.stalled() == ["lane app-push has said nothing for 61 s"]
+
+
+def test_open_groups_are_asked_for_each_report_and_show_nobody() -> None:
+    asked: list[tuple[str, int]] = []
+
+    def open_groups(lane: str, limit: int) -> list[Waiting]:
+        asked.append((lane, limit))
+        return [Waiting(f"Call {PHONE}", 1, 2, 90.04, -3.0, 0, 6.0)]
+
+    clock = Hand()
+    state = State([LaneSheet("app-push", "imshop", "live")], clock, clock, open_groups)
+    (group,) = state.report()["lanes"]["app-push"]["open_groups"]
+    assert asked == [("app-push", 20)]
+    assert PHONE not in group.pop("title")
+    assert group == {
+        "level": 1, "size": 2, "age_seconds": 90.0, "slack_seconds": -3.0, "rank": 0, "goes_in_seconds": 6.0,
+    }  # fmt: skip

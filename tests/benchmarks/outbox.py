@@ -116,6 +116,7 @@ def drain(outbox: Outbox, now: float, most_requests: int) -> tuple[int, int]:
 
 
 def loaded(count: int, groups: int) -> Load:
+    size = bytes_per_command(count, groups)
     made = commands_of(count, groups)
     outbox = Outbox(BOUNDLESS, turn_and_price())
     put = seconds_of(lambda: [outbox.put(command) for command in made])
@@ -131,7 +132,7 @@ def loaded(count: int, groups: int) -> Load:
         take_per_second=told[0] / take,
         expire_per_second=count / expire,
         merge_per_second=merged / spent,
-        bytes_per_command=bytes_per_command(count, groups),
+        bytes_per_command=size,
     )
 
 

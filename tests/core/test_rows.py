@@ -25,7 +25,8 @@ def test_an_empty_row_is_false() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_a_row_is_what_a_sorted_list_would_be(seed: int) -> None:
     dice = Random(seed)
-    row, known = Row(), []
+    row = Row()
+    known: list[Entry] = []
     for _ in range(6000):
         if known and dice.random() < 0.4:
             gone = known.pop(dice.randrange(len(known)))

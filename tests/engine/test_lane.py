@@ -289,6 +289,7 @@ async def test_a_full_backlog_leaves_its_topic_out_of_the_poll() -> None:
         world.publish(id=person, to=person, texts=[person])
     await seconds(30)
     assert 1000 <= process.lane.view().waiting <= 1500
+    assert [(group.rank, group.size) for group in process.lane.open_groups(2)] == [(0, 1), (1, 1)]
     process.sink.unfit = None
     await process.stop()
     assert in_balance(process)
