@@ -63,6 +63,37 @@ async def test_a_code_becomes_a_pair_that_only_we_can_read(tmp_path: Path, porta
     assert tokens.obtained is not None
 
 
+async def test_a_pair_goes_sealed_into_the_topic_and_over_a_foreign_one_only_when_a_person_says_so(
+    tmp_path: Path, portal: Bitrix24Fake
+) -> None:
+    text = CONFIG.replace("routes:", PORTAL.format(portal=portal.url, oauth=portal.oauth_url), 1)
+    text = text.replace("token_file: tokens.json", "token_topic: {key: {env: NEW}, older_keys: [{env: OLD}]}")
+    path, environ = write(tmp_path, text), {"IMSHOP_KEY": "k", "B24_SECRET": SECRET, "NEW": "n" * 32, "OLD": "o" * 32}
+    files = ("events.jsonl", str(tmp_path / "out"))
+
+    def setup(**more: str) -> Setup:
+        found = load_setup(path, environ | more, files)
+        assert isinstance(found, Setup), [str(problem) for problem in found]
+        return found
+
+    async def said(setup: Setup, *, replace: bool = False) -> tuple[bool, str]:
+        account = account_of(setup, "staff")
+        assert isinstance(account, Bitrix24Config)
+        told = await authorise(setup, "staff", account, portal.oauth.code(), replace=replace)
+        return told.kept, told.words
+
+    assert await said(setup()) == (True, "The pair is in topic vestnik.tokens, key staff.")
+    assert "access-" not in (tmp_path / "out" / "vestnik.tokens.jsonl").read_text()
+    assert (await said(setup(NEW="m" * 32, OLD="n" * 32)))[0], "a key that was rotated"
+    codes = len(portal.oauth.codes)
+    kept, words = await said(setup(NEW="x" * 32))
+    assert (kept, "another key" in words, len(portal.oauth.codes)) == (False, True, codes + 1)
+    assert (await said(setup(NEW="x" * 32), replace=True))[0]
+    lost = load_setup(path, {key: value for key, value in environ.items() if key != "OLD"}, files)
+    assert isinstance(lost, Setup)
+    assert any("older_keys.0" in warning for warning in lost.warnings)
+
+
 async def test_a_code_is_good_once_and_a_pair_that_is_there_stays(tmp_path: Path, portal: Bitrix24Fake) -> None:
     code = portal.oauth.code()
     assert (await authorised(tmp_path, portal, code))[0]
