@@ -45,7 +45,7 @@ class Outbox:
         self._deadlines: list[tuple[float, bytes]] = []
         self._sizes = Sizes()
         self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
-        self._eldest_aside: Earliest[bytes] = Earliest(lambda id_: (self._held.get(id_) or self._overdue[id_]).arrived)
+        self._eldest_held: Earliest[bytes] = Earliest(lambda id_: self._held[id_].arrived)
         self._order: Order | None = None
         self._line: list[Choice] = []
         self._ranked_at = -math.inf
@@ -83,7 +83,7 @@ class Outbox:
         ended = tuple(Ended(self._drop(id_), Outcome.SUPERSEDED, "newer") for id_ in self._threads.older(thread, rank))
         for id_ in self._threads.waiting(thread):
             if id_ in self._open and self._threads.holds(thread, self._open[id_].commands[id_].rank):
-                self._set_aside(self._held, self._ungroup(id_))
+                self._hold(self._ungroup(id_))
         return ended
 
     def land(self, thread: int | None, rank: int) -> None:
@@ -94,9 +94,7 @@ class Outbox:
         for id_ in self._threads.waiting(thread):
             held = self._held.get(id_)
             if held is not None and not self._threads.holds(thread, held.rank):
-                del self._held[id_]
-                self._eldest_aside.remove(id_)
-                self._group(held)
+                self._group(self._unhold(id_))
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -210,7 +208,9 @@ class Outbox:
     @property
     def oldest(self) -> float | None:
         """The earliest arrival of all that waits."""
-        arrivals = [at for at in (self._eldest.first(), self._eldest_aside.first()) if at is not None]
+        arrivals = [at for at in (self._eldest.first(), self._eldest_held.first()) if at is not None]
+        # The next `expire` ends these, so there are hardly ever any.
+        arrivals.extend(command.arrived for command in self._overdue.values())
         return min(arrivals, default=None)
 
     def groups(self) -> tuple[Group, ...]:
@@ -240,17 +240,16 @@ class Outbox:
             self._threads.wait(command.thread, command.rank, command.id)
         heappush(self._deadlines, (command.deadline, command.id))
         if held:
-            self._set_aside(self._held, command)
+            self._hold(command)
         else:
             self._group(command)
 
     def _drop(self, id_: bytes) -> Command:
         """Out of wherever it waits."""
-        command = self._held.pop(id_, None) or self._overdue.pop(id_, None)
-        if command is None:
+        if id_ in self._open:
             command = self._ungroup(id_)
         else:
-            self._eldest_aside.remove(id_)
+            command = self._unhold(id_) if id_ in self._held else self._overdue.pop(id_)
         self._room.remove(command)
         if command.thread is not None:
             self._threads.leave(command.thread, id_)
@@ -305,18 +304,22 @@ class Outbox:
                 if group.commands:
                     self._order.see(group)
 
-    def _set_aside(self, where: dict[bytes, Command], command: Command) -> None:
-        where[command.id] = command
-        self._eldest_aside.note(command.id)
+    def _hold(self, command: Command) -> None:
+        self._held[command.id] = command
+        self._eldest_held.note(command.id)
+
+    def _unhold(self, id_: bytes) -> Command:
+        self._eldest_held.remove(id_)
+        return self._held.pop(id_)
 
     def _sweep(self, now: float) -> None:
         """What has expired is not open any more, though it only ends with the next `expire`."""
         while self._deadlines and self._deadlines[0][0] <= now:
             id_ = heappop(self._deadlines)[1]
             if id_ in self._open:
-                self._set_aside(self._overdue, self._ungroup(id_))
+                self._overdue[id_] = self._ungroup(id_)
             elif id_ in self._held:
-                self._overdue[id_] = self._held.pop(id_)
+                self._overdue[id_] = self._unhold(id_)
 
     # --- the binding of a request -------------------------------------------------------------------------------------
 
