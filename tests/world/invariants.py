@@ -18,6 +18,8 @@ GRAIN_SECONDS = 0.002
 EXIT_SECONDS = 25.5
 SEND_AFTER_STOP_SECONDS = 0.1
 POLL_SLACK = 150
+# A lane's clock is behind the broker's by the way of its claim's ack.
+STALE_SECONDS = 1.0
 # An attempt may have been on its way to the journal when something went wrong.
 BEFORE_SECONDS = 1.0
 
@@ -109,7 +111,7 @@ def _stale(evidence: Evidence, each: Sent) -> Blames:
     now = EPOCH + each.request.sent_at
     for command in each.request.batch.commands:
         wanted = evidence.shop.expected.get(command.id.hex())
-        slack = GRAIN_SECONDS + evidence.skew_seconds
+        slack = STALE_SECONDS + evidence.skew_seconds
         if wanted is not None and not each.residual and now > wanted.deadline + slack:
             late = now - wanted.deadline
             yield "I8 stale", f"{each.attempt.id} left {late:.2f} s after the deadline of {command.id.hex()}"

@@ -143,18 +143,11 @@ MUTANTS = (
     # quota
     Mutant("the quota is not remembered", f"{LANE}:Lane._new_gate", "list(self._memory.past(-1.0))", "[]"),
     Mutant(
-        "a lost request counts at once",
-        f"{GATE}:_account",
-        "window.lose(grant.ticket, now)",
-        "window.complete(grant.ticket, now)",
-    ),
-    Mutant(
         "requests count from their start",
         f"{QUOTA}:Window.complete",
         "self._remember(now)",
         "self._remember(now - 30.0)",
     ),
-    Mutant("every request gives its place back", f"{GATE}:_account", "Deferred(left=False)", "Deferred()"),
     # threads
     Mutant("a held thread is not held", f"{THREADS}:Threads.holds", "return known is not None and", "return False and"),
     Mutant("older than attempted is let in", f"{DESK}:Desk._newest", "if command.thread is None", "if True"),

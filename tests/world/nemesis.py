@@ -289,10 +289,21 @@ class Nemesis:
     async def fault_unfit(self) -> None:
         await self._spell(unfit=self._dice.choice([Blocked("token"), Deferred("token", 2.0), Deferred("token")]))
 
+    async def _late_once(self) -> None:
+        """One request gets lost among many that do not, so that the lane is not made careful by it."""
+        provider = self._around.provider
+        before = len(provider.requests)
+        provider.mood = replace(provider.mood, late=1.0)
+        try:
+            while len(provider.requests) == before:  # noqa: ASYNC110 - virtual time
+                await asyncio.sleep(0.1)
+        finally:
+            provider.mood = self._mood
+
     async def fault_late(self) -> None:
         """Bytes come after the timeout; perhaps nobody is there any more who knows of them."""
         if self._dice.random() < 0.5:
-            await self._spell(late=0.3)
+            await self._late_once()
             return
         self._start(self._spell(late=0.5))
         await self._until_aloft()

@@ -75,8 +75,8 @@ def design(seed: int) -> Design:
     faults += [fault for fault in RARE_FAULTS if dice.random() < 0.12]
     seconds = dice.uniform(120.0, 420.0)
     slow = dice.random() < 0.2
-    # Late bytes matter where every place of the quota is wanted.
-    tight = "late" in faults and dice.random() < 0.5
+    # What a quota forgets shows only where every place of it is wanted.
+    tight = dice.random() < 0.3
     return Design(
         seed=seed,
         processes=dice.choice([1, 2, 2, 3, 4]),
@@ -100,9 +100,9 @@ def design(seed: int) -> Design:
         each=dice.random() < 0.5,
         bad=dice.choice([0, 0, 1, 3]),
         trade=Trade(
-            events=dice.randrange(40, 160),
+            events=dice.randrange(80, 120) if tight else dice.randrange(40, 160),
             customers=dice.choice([4, 12, 40]),
-            seconds=seconds * dice.uniform(0.3, 0.95),
+            seconds=seconds * (0.4 if tight else dice.uniform(0.3, 0.95)),
             revisions=dice.random() < 0.6,
             conflicts="grow" not in faults and dice.random() < 0.5,
         ),

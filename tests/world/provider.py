@@ -94,7 +94,9 @@ class Provider:
         return self.timeout_seconds + self._dice.uniform(0.0, 0.9) * self._lost_for_seconds
 
     def _way(self) -> float:
-        return min(self._dice.lognormvariate(math.log(self.mood.latency_seconds), self.mood.spread), 0.45 * 86_400)
+        """One way, in seconds; the quota reckons with no longer one than a timeout and `lost_for`."""
+        longest = self.timeout_seconds + 0.9 * self._lost_for_seconds
+        return min(self._dice.lognormvariate(math.log(self.mood.latency_seconds), self.mood.spread), longest)
 
     def _chance(self, probability: float) -> bool:
         return self._dice.random() < probability

@@ -15,7 +15,7 @@ from consumer.core.profile import LaneProfile, ShopProfile
 from consumer.core.routes import RouteSet, load_routes
 
 MEMORY_SECONDS = 12 * 3600.0
-SHORT_TTL, LONG_TTL = 100.0, 3 * 3600.0
+SHORT_TTL, LONG_TTL = 40.0, 3 * 3600.0
 STATUSES = ("processing", "shipped", "ready_for_pickup", "delivered")
 
 ROUTES = """
@@ -34,8 +34,8 @@ ROUTES = """
   on: order.paid
   lane: push
   priority: urgent
-  ttl: 100s
-  deliver_within: 30s
+  ttl: 40s
+  deliver_within: 20s
   wordings:
     - {title: "Оплачено", text: "Спасибо!"}
 - id: order-staff
@@ -187,7 +187,7 @@ class Shop:
         """One thing happens at the shop."""
         kind = self._dice.choices(
             ["status", "paid", "cancelled", "refunded", "accrued", "burst", "poison", "ignored"],
-            [40, 12, 8, 6, 16, 3, 4, 4],
+            [40, 16, 8, 6, 16, 3, 4, 4],
         )[0]
         drafts: list[Draft] = getattr(self, f"_{kind}")()
         for draft in drafts:
