@@ -123,6 +123,8 @@ async def test_a_key_is_rotated_by_naming_the_old_one_beside_the_new() -> None:
         b"", b"v1", b"\xff" * 200, json.dumps(PAIR).encode(), b"v2" + b"x" * 100,
         seal(Key(b"k" * 32, b"stranger"), b"staff", b"{}"),
     ],
+    # A sealed text is never the same twice, and two processes must collect tests of the same names.
+    ids=["nothing", "only a version", "noise", "in the clear", "another version", "another's key"],
 )  # fmt: skip
 async def test_what_cannot_be_opened_blocks_and_is_never_written_over(bytes_there: bytes) -> None:
     shelf = Shelf()
