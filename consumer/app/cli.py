@@ -12,7 +12,7 @@ if Path(sys.argv[0]).name in ("vestnik", "__main__.py", "cli.py") and sys.argv[1
     STOP.install()
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -53,6 +53,10 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="The configuration.", dir_okay=True)
 ]
 OutputFormat = Annotated[Format, typer.Option("--output", "-o", help="For people, or for machines.")]
+LostOffsets = Annotated[
+    Literal["latest", "earliest"] | None,
+    typer.Option(help="Where to begin if a lane that has worked lost its offsets."),
+]
 DEFAULT_CONFIG = Path("vestnik.yaml")
 
 
@@ -65,11 +69,14 @@ def run(
     lines: Annotated[str | None, typer.Option(help="Read this file of records or events instead of Kafka.")] = None,
     out: Annotated[str, typer.Option(help="With --lines: where the journal and the dead letters go.")] = "out",
     once: Annotated[bool, typer.Option("--once", help="End when everything that there is has been settled.")] = False,
+    lost_offsets: LostOffsets = None,
 ) -> None:
     """Read events, write texts, send pushes; until SIGTERM."""
     from consumer.app.service import Options, run_service  # noqa: PLC0415
 
     setup = _setup(config, Format.TABLE, lines=(lines, out) if lines is not None else None)
+    if lost_offsets is not None:
+        setup = setup.after_lost_offsets(lost_offsets)
     raise typer.Exit(run_service(setup, STOP, Options(once=once)))
 
 

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from consumer.app.checks import check_setup, warnings_of
 from consumer.app.config import Config
@@ -34,6 +34,11 @@ class Setup:
     def path(self, name: str) -> Path:
         """A path of the configuration; relative ones start at its folder."""
         return self.base / name
+
+    def after_lost_offsets(self, begin: Literal["latest", "earliest"]) -> "Setup":
+        """The same, with every lane told where to begin if its group's offsets are gone."""
+        lanes = {name: lane.model_copy(update={"lost_offsets": begin}) for name, lane in self.config.lanes.items()}
+        return replace(self, config=self.config.model_copy(update={"lanes": lanes}))
 
 
 def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None) -> Setup | list[Problem]:

@@ -6,6 +6,7 @@ import pytest
 
 from consumer.app.config import Config
 from consumer.app.setup import Setup, load_setup
+from consumer.app.wiring import lane_settings
 from tests.app.support import CONFIG, ENVIRON, ROUTES, problems_of, setup_of, write
 
 SECOND = """\
@@ -273,3 +274,9 @@ def test_the_digest_tells_configurations_apart(tmp_path: Path) -> None:
     one, same = setup_of(tmp_path / "a"), setup_of(tmp_path / "b")
     other = setup_of(tmp_path / "c", routes=ROUTES.replace("Thank you", "Thanks"))
     assert one.digest == same.digest != other.digest
+
+
+def test_lost_offsets_can_be_decided_for_one_run(tmp_path: Path) -> None:
+    setup = setup_of(tmp_path)
+    assert lane_settings(setup, "app-push", "me").lost_offsets == "refuse"
+    assert lane_settings(setup.after_lost_offsets("earliest"), "app-push", "me").lost_offsets == "earliest"
