@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.bisection import refused_whole
+from consumer.core.case import Case
 from consumer.core.desk import PART_EVERY
 from consumer.core.model import (
     Batch,
@@ -16,7 +17,9 @@ from consumer.core.model import (
     Capacity,
     Deferred,
     Delivered,
+    Message,
     Outcome,
+    Parcel,
     Refused,
     Unsure,
     Verdict,
@@ -447,3 +450,13 @@ def test_a_released_desk_sentences_nobody() -> None:
 )
 def test_what_is_refused_at_once(verdicts: Verdicts, whole: bool) -> None:
     assert (refused_whole(verdicts) is not None) is whole
+
+
+def test_who_leaves_the_rest_takes_nothing_from_the_search() -> None:
+    case = Case(BAD)
+    case.join([Parcel(Message("t", "x"), 0, tuple(command(name) for name in "abcd"))])
+    case.ask()
+    case.refused(BAD)
+    case.drop(lambda one: one.recipient == "c")
+    assert [unit[0].recipient for unit in case.search] == ["a", "b"]
+    assert [unit[0].recipient for unit in case.rest] == ["d"]

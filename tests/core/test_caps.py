@@ -5,7 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consumer.core.caps import Told
-from consumer.core.model import Cap
+from consumer.core.landing import attempt_records, land
+from consumer.core.memory import Memory
+from consumer.core.model import Batch, Cap, Command, Delivered, Message, Parcel, Refused, Terms
+from consumer.core.ports import Entry
+from schemas.journal import Claim
 
 HOUR = 3600.0
 
@@ -74,3 +78,28 @@ def test_it_counts_as_a_list_of_times_does(times: list[int], most: int, window: 
     for number, at in enumerate(sorted(times)):
         told.note("a", f"1.{number}/0", 1e9 + at)
     assert told.full("a", 1e9 + now) == (sum(at > now - window for at in times) >= most)
+
+
+def test_only_marketing_that_was_delivered_counts() -> None:
+    memory = Memory(86_400.0, Told((Cap(1, HOUR),), b"key"))
+    message = Message("Бонусы", "сгорают завтра")
+    commands = tuple(
+        Command(
+            name.encode().ljust(12),
+            b"1234",
+            Terms(route, marketing=route == "expiring"),
+            name,
+            (message,),
+            None,
+            0,
+            1000.0,
+            9000.0,
+        )
+        for name, route in (("told", "expiring"), ("refused", "expiring"), ("served", "accrued"))
+    )
+    batch = Batch("1.1", 1, (Parcel(message, 0, commands),))
+    landed = land(batch, (Delivered(), Refused("gone", letter=False), Delivered()), memory)
+    records = (Claim(epoch=1, member="me"), *attempt_records(batch, {}), landed.record)
+    for offset, record in enumerate(records):
+        memory.apply(Entry(offset, 1000.0, record))
+    assert [memory.told.full(command.recipient, 1000.0) for command in commands] == [True, False, False]
