@@ -9,6 +9,9 @@ from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import Command, Ended, Position
 
+# Ends that the memory knows by now are kept up to so many more.
+_FRESH_ROOM = 1024
+
 
 class Place(Enum):
     """Where a live command is. What is parked is in the memory, and live again only when its time has come."""
@@ -45,6 +48,8 @@ class Books:
         self.joined = 0
         self._places: Counter[Place] = Counter()
         self._courted: Counter[str] = Counter()
+        self._fresh: dict[bytes, bytes] = {}
+        self._fresh_room = _FRESH_ROOM
 
     # --- in and about -------------------------------------------------------------------------------------------------
 
@@ -105,16 +110,32 @@ class Books:
     # --- ends ---------------------------------------------------------------------------------------------------------
 
     def finish(self, end: Ended) -> None:
-        """An end that needs no request settles at once; it must be durable before the next commit."""
+        """An end that needs no request settles at once; it must be durable before the next commit.
+
+        The memory learns of it from the journal. A desk that is let go before takes it along: who owns the lane next,
+        this process or another, plans the command again, and ends it again.
+        """
+        command = end.command
         self.unwritten.append(end)
         self.ended += 1
-        self.settle(end.command)
+        self._fresh[command.id] = command.digest
+        if len(self._fresh) > self._fresh_room:
+            self._fresh = {id_: digest for id_, digest in self._fresh.items() if self.memory.ended(id_) is None}
+            self._fresh_room = _FRESH_ROOM + 2 * len(self._fresh)
+        self._close(command)
+
+    def ended_as(self, id_: bytes) -> bytes | None:
+        """The digest under which a command has ended, durably or in these books alone."""
+        return self._fresh.get(id_) or self.memory.ended(id_)
 
     def settle(self, command: Command) -> None:
-        """It is over, in whatever way."""
+        """It is over, and the journal says so."""
+        self.memory.end(command.id, command.digest)
+        self._close(command)
+
+    def _close(self, command: Command) -> None:
         live = self.live.pop(command.id)
         self._leave(live)
-        self.memory.end(command.id, command.digest)
         self._settle_all(live.positions[live.settled :])
 
     def _settle_all(self, positions: Iterable[Position]) -> None:
@@ -127,6 +148,7 @@ class Books:
         self.live.clear()
         self.parked.clear()
         self.unwritten.clear()
+        self._fresh.clear()
         self._places.clear()
         self._courted.clear()
         return released

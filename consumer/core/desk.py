@@ -104,7 +104,7 @@ class Desk:
             live.positions.append(position)
             return "joined"
         sleeper = self.memory.parked.get(command.id)
-        digest = sleeper.command.digest if sleeper is not None else self.memory.ended(command.id)
+        digest = sleeper.command.digest if sleeper is not None else self._books.ended_as(command.id)
         if digest is None:
             return None
         if digest != command.digest:

@@ -317,6 +317,32 @@ def test_a_released_desk_lets_late_flights_land_on_nothing() -> None:
     assert table.committable is None
 
 
+def test_an_end_that_was_not_written_dies_with_its_desk_and_the_next_one_ends_it_again() -> None:
+    table = Table()
+    stale = command("e1")
+    record = table.plan(stale)
+    (end,) = table.desk.expire(stale.deadline)
+    assert table.desk.unwritten == [end]
+    assert table.desk.ledger.committable() == {PARTITION: 1}
+    table.desk.release()
+    again = Desk(Outbox(Bounds(), slack_with_ladder), Ledger(), table.memory)
+    again.admit(record, Planned("order.created", (stale,)), 1000.0)
+    assert again.ledger.committable() == {}
+    assert again.expire(stale.deadline) == (end,)
+    assert again.unwritten == [end]
+
+
+def test_ends_that_the_memory_knows_are_not_kept_twice_for_ever() -> None:
+    table = Table()
+    for number in range(5000):
+        table.plan(one := command(f"e{number}"))
+        table.desk.expire(one.deadline)
+        table.memory.end(one.id, one.digest)  # the journal was read back
+        table.plan(one)
+        assert table.admitted.repeated == (("route", "ended"),)
+    assert len(table.desk._books._fresh) < 2000
+
+
 class Office(RuleBasedStateMachine):
     """Random days at the desk. Checked against what the test itself counted: nobody is lost, nobody ends twice."""
 
