@@ -177,7 +177,7 @@ class Witness:
     def _letter(self, record: Record) -> None:
         headers = dict(record.headers)
         place = int(headers["vestnik-partition"]), int(headers["vestnik-offset"])
-        if headers.get("vestnik-reason") == b"refused":
+        if "vestnik-command" in headers:
             self.refusals.setdefault(headers["vestnik-command"].decode(), self._now())
         else:
             self.letters[place] += 1
