@@ -9,7 +9,7 @@ from consumer.core.landing import attempt_records, land
 from consumer.core.memory import Memory
 from consumer.core.model import Batch, Cap, Command, Delivered, Message, Parcel, Refused, Terms
 from consumer.core.ports import Entry
-from schemas.journal import Claim
+from schemas.journal import AnyRecord, Claim
 
 HOUR = 3600.0
 
@@ -99,7 +99,7 @@ def test_only_marketing_that_was_delivered_counts() -> None:
     )
     batch = Batch("1.1", 1, (Parcel(message, 0, commands),))
     landed = land(batch, (Delivered(), Refused("gone", letter=False), Delivered()), memory)
-    records = (Claim(epoch=1, member="me"), *attempt_records(batch, {}), landed.record)
+    records: list[AnyRecord] = [Claim(epoch=1, member="me"), *attempt_records(batch, {}), landed.record]
     for offset, record in enumerate(records):
         memory.apply(Entry(offset, 1000.0, record))
     assert [memory.told.full(command.recipient, 1000.0) for command in commands] == [True, False, False]
