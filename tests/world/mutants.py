@@ -92,7 +92,9 @@ MUTANTS = (
         "if False",
         NO_LOOK_FOR_ENDS,
     ),
-    Mutant("what has ended is planned again", f"{DESK}:Desk._known", "else self._books.ended_as(command.id)", "else None"),
+    Mutant(
+        "what has ended is planned again", f"{DESK}:Desk._known", "else self._books.ended_as(command.id)", "else None"
+    ),
     Mutant("what waits is not known", f"{DESK}:Desk._known", "if live is not None", "if False"),
     Mutant("a joined record is never settled", f"{DESK}:Desk._known", "live.positions.append(position)", "pass"),
     Mutant(
