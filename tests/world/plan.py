@@ -104,7 +104,7 @@ def design(seed: int) -> Design:
             customers=dice.choice([4, 12, 40]),
             seconds=seconds * (0.4 if tight else dice.uniform(0.3, 0.95)),
             revisions=dice.random() < 0.6,
-            conflicts="grow" not in faults and dice.random() < 0.5,
+            conflicts=not {"grow", "trim"} & set(faults) and dice.random() < 0.5,
         ),
         faults=tuple(faults),
     )

@@ -187,7 +187,7 @@ class Shop:
         """One thing happens at the shop."""
         kind = self._dice.choices(
             ["status", "paid", "cancelled", "refunded", "accrued", "burst", "poison", "ignored"],
-            [40, 16, 8, 6, 16, 3, 4, 4],
+            [38, 16, 8, 6, 14, 3, 9, 4],
         )[0]
         drafts: list[Draft] = getattr(self, f"_{kind}")()
         for draft in drafts:
