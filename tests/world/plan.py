@@ -49,6 +49,7 @@ class Design:
     seed: int
     processes: int
     partitions: int
+    start_seconds: float
     quota: Quota | None
     capacity: Capacity
     in_flight: int
@@ -77,10 +78,12 @@ def design(seed: int) -> Design:
     slow = dice.random() < 0.2
     # What a quota forgets shows only where every place of it is wanted.
     tight = dice.random() < 0.3
+    customers = dice.choice([4, 12, 40])
     return Design(
         seed=seed,
         processes=dice.choice([1, 2, 2, 3, 4]),
         partitions=dice.choice([1, 2, 3]),
+        start_seconds=dice.choice([0.1, 4.0, 4.0]),
         quota=QUOTAS[0] if tight else dice.choice(QUOTAS),
         capacity=Capacity(1, 1) if tight else dice.choice(CAPACITIES),
         in_flight=dice.choice([1, 2, 2, 4]),
@@ -98,10 +101,11 @@ def design(seed: int) -> Design:
         ),
         mood=_mood(dice),
         each=dice.random() < 0.5,
-        bad=dice.choice([0, 0, 1, 3]),
+        # Where most people are refused, the lane takes it for a provider that refuses everything, and asks slowly.
+        bad=min(dice.choice([0, 0, 1, 3]), customers // 12),
         trade=Trade(
             events=dice.randrange(80, 120) if tight else dice.randrange(40, 160),
-            customers=dice.choice([4, 12, 40]),
+            customers=customers,
             seconds=seconds * (0.4 if tight else dice.uniform(0.3, 0.95)),
             revisions=dice.random() < 0.6,
             conflicts=not {"grow", "trim"} & set(faults) and dice.random() < 0.5,

@@ -107,7 +107,7 @@ class World:
     async def _slot(self, number: int) -> None:
         """Where a process runs; one that ended is started again."""
         dice = random.Random(f"slot {number} {self.plan.seed}")
-        await asyncio.sleep(dice.uniform(0.0, 4.0))
+        await asyncio.sleep(dice.uniform(0.0, self.plan.start_seconds))
         life = 0
         while not self.ending:
             life += 1
