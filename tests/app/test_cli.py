@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from consumer.app.cli import FAILED, FINE, PARTLY, USAGE, app
+from consumer.app.cli import app
+from consumer.app.commands.shared import FAILED, FINE, PARTLY, USAGE
 from consumer.app.signals import StopRequest
 from consumer.catalogue import catalogue_files
 from tests.app.support import CONFIG, ROUTES, write

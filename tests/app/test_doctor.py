@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from consumer.app.cli import FAILED, FINE, app
+from consumer.app.cli import app
+from consumer.app.commands.shared import FAILED, FINE
 from consumer.app.doctor import Row, diagnose
 from consumer.app.setup import Setup, load_setup
 from consumer.demo.fakes import Bitrix24Fake, ImshopFake, OnesignalFake, write_tokens

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from consumer.app.cli import FAILED, USAGE, app
+from consumer.app.cli import app
+from consumer.app.commands.shared import FAILED, USAGE
 from consumer.app.send import refusal
 from consumer.app.wiring import expected, kafka_streams, lane_settings, lane_sources
 from consumer.core.facts import Fact

@@ -14,8 +14,9 @@ import pytest
 from aiohttp import web
 from typer.testing import CliRunner, Result
 
-from consumer.app.cli import FAILED, FINE, USAGE, app
-from consumer.app.standing import lines_of, rows_of
+from consumer.app.cli import app
+from consumer.app.commands.lane import lines_of, rows_of
+from consumer.app.commands.shared import FAILED, FINE, USAGE
 from consumer.app.state import LaneSheet, State
 from consumer.core import facts
 from tests.app.support import CONFIG, Hand, sample, write

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from consumer.app.cli import FAILED, FINE, USAGE, app
+from consumer.app.cli import app
+from consumer.app.commands.shared import FAILED, FINE, USAGE
 from consumer.app.setup import Setup, load_setup
 from consumer.app.wiring import hash_key, lane_settings, suppression_parts
 from consumer.core.model import Cap, Trouble

@@ -2,27 +2,20 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-FAILED, USAGE = 1, 2
+from consumer.app.commands.shared import FAILED, USAGE, Format, leave, load
+
 ANSWER_SECONDS = 5.0
 ANSWER_BYTES = 16 * 1024 * 1024
 # Who listens everywhere is asked here.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to get away from it
 
 Standing = Mapping[str, Any]
-
-
-class Format(StrEnum):
-    """How the command prints."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 lane_app = typer.Typer(help="The lanes of a process that runs.", no_args_is_help=True)
@@ -51,26 +44,21 @@ def lane_show(
     address = _address(config, output) if url is None else _checked(url)
     report = asyncio.run(fetched(address))
     if isinstance(report, str):
-        _leave(report, FAILED)
+        leave(report, FAILED)
     lanes = report["lanes"]
     if lane not in lanes:
-        _leave(f'{address} runs no lane "{lane}"; {nearest(lane, list(lanes))}', USAGE)
+        leave(f'{address} runs no lane "{lane}"; {nearest(lane, list(lanes))}', USAGE)
     if output is Format.JSON:
         told.as_json({"lane": lane, **lanes[lane]})
         return
     try:
         lines, rows = list(lines_of(lane, lanes[lane])), rows_of(lanes[lane])
     except (KeyError, TypeError, AttributeError):
-        _leave(f"{address} tells its state otherwise than this version; -o json prints it as it is", FAILED)
+        leave(f"{address} tells its state otherwise than this version; -o json prints it as it is", FAILED)
     for line in lines:
         told.say(line)
     if rows:
         told.tell_columns(rows)
-
-
-def _leave(words: str, code: int) -> NoReturn:
-    typer.echo(words, err=True)
-    raise typer.Exit(code)
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
@@ -78,18 +66,9 @@ def _leave(words: str, code: int) -> NoReturn:
 
 def _address(config: Path, output: Format) -> str:
     """Of the admin port that the configuration names; the end of the command when it has mistakes."""
-    import os  # noqa: PLC0415
-
-    from consumer.app import told  # noqa: PLC0415
-    from consumer.app.setup import load_setup  # noqa: PLC0415
-
-    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ)
-    if isinstance(setup, list):
-        told.tell_problems(setup, told.Output(output))
-        raise typer.Exit(USAGE)
-    admin = setup.config.admin
+    admin = load(config, output).config.admin
     if admin.port == 0:
-        _leave("admin.port is 0, any free one: say --url, as the log of the process names it", USAGE)
+        leave("admin.port is 0, any free one: say --url, as the log of the process names it", USAGE)
     host = _EVERYWHERE.get(admin.host, admin.host)
     return f"http://{f'[{host}]' if ':' in host else host}:{admin.port}"
 
@@ -101,7 +80,7 @@ def _checked(url: str) -> str:
     except ValueError:
         sound = False
     if not sound:
-        _leave(f'--url: "{url}" is not like http://127.0.0.1:9464', USAGE)
+        leave(f'--url: "{url}" is not like http://127.0.0.1:9464', USAGE)
     return url.rstrip("/").removesuffix("/api/state")
 
 

@@ -1,0 +1,28 @@
+"""`vestnik config`: the configuration told back."""
+
+from typing import Annotated
+
+import typer
+
+from consumer.app.commands.shared import DEFAULT_CONFIG, ConfigPath, Format, OutputFormat, load
+
+config_app = typer.Typer(help="The configuration told back.", no_args_is_help=True)
+
+
+@config_app.command("show")
+def config_show(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
+    """What is in force, and where each value came from. Secrets are stars."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.show import settings_of  # noqa: PLC0415
+
+    told.tell_settings(settings_of(load(config, output)), told.Output(output))
+
+
+@config_app.command("schema")
+def config_schema(
+    routes: Annotated[bool, typer.Option("--routes", help="Of a route file instead.")] = False,
+) -> None:
+    """JSON Schema of the configuration, for editors."""
+    from consumer.app import show, told  # noqa: PLC0415
+
+    told.as_json(show.routes_schema() if routes else show.config_schema())

@@ -1,0 +1,69 @@
+"""What every command shares: its options, its exit codes, how it loads the configuration and how it leaves.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 partly done.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from consumer.app.setup import Setup
+    from consumer.streams.settings import KafkaSettings
+
+FINE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
+
+
+class Format(StrEnum):
+    """How a command prints."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+ConfigPath = Annotated[
+    Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="The configuration.", dir_okay=True)
+]
+OutputFormat = Annotated[Format, typer.Option("--output", "-o", help="For people, or for machines.")]
+DEFAULT_CONFIG = Path("vestnik.yaml")
+
+
+def load(config: Path, output: Format, lines: tuple[str, str] | None = None) -> "Setup":
+    """The setup, or the end of the command with every mistake told."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.setup import load_setup  # noqa: PLC0415
+
+    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ, lines)
+    if isinstance(setup, list):
+        told.tell_problems(setup, told.Output(output))
+        raise typer.Exit(USAGE)
+    return setup
+
+
+def brokers(setup: "Setup") -> "KafkaSettings":
+    """The brokers of the setup, or the end of the command; the library's own words about them are kept quiet."""
+    import logging  # noqa: PLC0415
+
+    from consumer.app.wiring import kafka_settings  # noqa: PLC0415
+
+    # What the library says of a broker that is not there, our own line says better.
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    if setup.config.kafka is None:
+        leave("the configuration has no kafka, so that there are no topics", USAGE)
+    return kafka_settings(setup)
+
+
+def partly(failures: int, total: int) -> int:
+    """The exit code after so many failures out of a total."""
+    if failures == 0:
+        return FINE
+    return FAILED if failures >= total else PARTLY
+
+
+def leave(words: str, code: int) -> NoReturn:
+    """End the command with a sentence on standard error."""
+    typer.echo(words, err=True)
+    raise typer.Exit(code)
