@@ -11,12 +11,13 @@ DEMO_SECONDS ?= 60
 DEMO_REPORT ?=
 DEMO_FAST ?=
 BENCH_JSON ?=
+CHAOS ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check format references tools clean
+.PHONY: help demo test bench chaos chaos-full check format references tools clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,6 +30,12 @@ test: .venv/.ready ## everything: style, types, every ring of tests, coverage of
 
 bench: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+chaos: .venv/.ready ## thirty minutes of the fault matrix: rows measured into tests/chaos/results.jsonl; CHAOS=--resume
+	@$(BIN)/python -m tests.chaos --selection $(CHAOS)
+
+chaos-full: .venv/.ready ## every row of the fault matrix, hours; goes on after the rows that have passed on this commit
+	@$(BIN)/python -m tests.chaos --full --resume $(CHAOS)
 
 check: .venv/.ready ## style, types and tidiness; no other test
 	@$(BIN)/ruff check .
