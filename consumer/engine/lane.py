@@ -27,17 +27,16 @@ from consumer.engine.clock import BrokerClock
 from consumer.engine.flight import Office
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Pace
-from consumer.engine.recovery import NoStart, StartRule, Starts, starts
+from consumer.engine.lookout import Lookout
+from consumer.engine.recovery import NoStart, StartRule, Starts, starting_offsets
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.engine.tenure import Tenure
-from consumer.engine.view import LaneView, gauges
+from consumer.engine.view import LaneView
 from consumer.engine.watchlist import Watchlist
 from schemas.journal import Claim
 
 PAUSE_SECONDS = 1.0
 RECLAIM_PAUSE_SECONDS = 3.0
-GAUGE_SECONDS = 1.0
-LAG_EVERY = 5
 REVOKE_SECONDS = 4.0
 LANDING_SECONDS = 2.0
 
@@ -68,7 +67,7 @@ class Lane:
         self._state = "starting"
         self._stopping = False
         self._changed = asyncio.Event()
-        self._lag: tuple[int, float] | None = None
+        self._lookout = Lookout(parts, self._clock, self.view, lambda: self._tenure)
         self._aloft: set[asyncio.Task[None]] = set()
 
     # --- from outside -------------------------------------------------------------------------------------------------
@@ -109,7 +108,11 @@ class Lane:
         self._move("standby")
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
-            following = (self._follower.run(), self._watch(), self._watchlist.run(self._board, self._stir))
+            following = (
+                self._follower.run(),
+                self._lookout.run(self._board),
+                self._watchlist.run(self._board, self._stir),
+            )
             background = [tasks.create_task(each) for each in following]
             await self._parts.source.start(self)
             while not self._stopping:
@@ -236,25 +239,8 @@ class Lane:
         return False
 
     async def _starting_offsets(self, tenure: Tenure) -> Starts | NoStart | Trouble:
-        partitions = self._assignment.partitions
-        # Where nobody else has claimed meanwhile, this desk goes on after what it has read already.
-        going_on = {tp: offset for tp, offset in tenure.expected.items() if tp in partitions}
-        if partitions == going_on.keys():
-            return Starts(going_on, {}, {})
-        committed = await self._parts.source.committed()
-        if isinstance(committed, Trouble):
-            return committed
-        extents = await self._parts.source.extents()
-        if isinstance(extents, Trouble):
-            return extents
-        if not partitions <= committed.keys() & extents.keys():
-            return NoStart("other", "the assignment changed while it was looked at")
         rule = StartRule(self._settings.start_at, self._settings.lost_offsets, not self._follower.worked)
-        known = {tp: going_on.get(tp, committed[tp]) for tp in partitions}
-        found = starts(known, extents, rule)
-        if isinstance(found, Starts) and found.fresh and (trouble := await self._parts.source.commit(found.fresh)):
-            return trouble
-        return found
+        return await starting_offsets(self._parts.source, self._assignment.partitions, tenure.expected, rule)
 
     # --- working ------------------------------------------------------------------------------------------------------
 
@@ -323,37 +309,9 @@ class Lane:
 
     # --- how it stands ------------------------------------------------------------------------------------------------
 
-    async def _watch(self) -> None:
-        """Once a second: trouble of the streams onto the board, and the gauges."""
-        tick = 0
-        while True:
-            for stream, trouble in (
-                ("journal", self._parts.journal.trouble),
-                ("dead_letters", self._parts.dead_letters.trouble),
-            ):
-                if trouble is None:
-                    self._board.clear(stream)
-                else:
-                    self._board.block(stream, stream, f"{trouble.reason} {trouble.detail}".strip())
-            if tick % LAG_EVERY == 0 and self._state == "working":
-                await self._measure_lag()
-            tick += 1
-            self._parts.emit(gauges(self.view()))
-            await asyncio.sleep(GAUGE_SECONDS)
-
-    async def _measure_lag(self) -> None:
-        extents = await self._parts.source.extents()
-        tenure = self._tenure
-        if isinstance(extents, Trouble) or tenure is None:
-            return
-        behind = {tp: tenure.behind(tp, extent) for tp, extent in extents.items()}
-        now = self._clock.now()
-        ages = [now - tenure.last_timestamps.get(tp, now) for tp, records in behind.items() if records > 0]
-        self._lag = sum(behind.values()), max(ages, default=0.0)
-
     def view(self) -> LaneView:
         """The lane as it stands at this moment."""
-        tenure = self._tenure
+        tenure, lag = self._tenure, self._lookout.lag
         view = LaneView(
             id=self.id,
             provider=self._parts.sink.provider,
@@ -364,8 +322,8 @@ class Lane:
             partitions=tuple(sorted(self._assignment.partitions)),
             blockages=self._board.blockages if self._state != "starting" else (),
             quota_requests=self._settings.quota.requests if self._settings.quota else 0,
-            lag_records=self._lag[0] if self._lag else None,
-            lag_seconds=self._lag[1] if self._lag else None,
+            lag_records=lag[0] if lag else None,
+            lag_seconds=lag[1] if lag else None,
         )
         return view if tenure is None else tenure.show(view)
 

@@ -1,11 +1,11 @@
 """Where a new owner begins: the offset of each partition, from what was committed and what the journal shows."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from consumer.core.model import TopicPartition
-from consumer.core.ports import Extent
+from consumer.core.model import TopicPartition, Trouble
+from consumer.core.ports import Extent, Source
 from consumer.engine.settings import LostOffsets, StartAt
 
 
@@ -32,6 +32,32 @@ class StartRule:
     start_at: StartAt
     lost_offsets: LostOffsets
     lane_is_new: bool
+
+
+async def starting_offsets(
+    source: Source,
+    partitions: Collection[TopicPartition],
+    expected: Mapping[TopicPartition, int],
+    rule: StartRule,
+) -> Starts | NoStart | Trouble:
+    """Where to read on; what was never committed is committed by then. `expected`: how far this desk has read."""
+    # Where nobody else has claimed meanwhile, this desk goes on after what it has read already.
+    going_on = {tp: offset for tp, offset in expected.items() if tp in partitions}
+    if set(partitions) == going_on.keys():
+        return Starts(going_on, {}, {})
+    committed = await source.committed()
+    if isinstance(committed, Trouble):
+        return committed
+    extents = await source.extents()
+    if isinstance(extents, Trouble):
+        return extents
+    if not set(partitions) <= committed.keys() & extents.keys():
+        return NoStart("other", "the assignment changed while it was looked at")
+    known = {tp: going_on.get(tp, committed[tp]) for tp in partitions}
+    found = starts(known, extents, rule)
+    if isinstance(found, Starts) and found.fresh and (trouble := await source.commit(found.fresh)):
+        return trouble
+    return found
 
 
 def starts(

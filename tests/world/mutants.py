@@ -54,7 +54,7 @@ MUTANTS = (
     ),
     Mutant(
         "skips a position after a revoke",
-        f"{LANE}:Lane._starting_offsets",
+        f"{RECOVERY}:starting_offsets",
         "going_on = {tp: offset for",
         "going_on = {tp: offset + 1 for",
     ),
