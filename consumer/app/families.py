@@ -13,7 +13,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge
 
 from consumer.app.series import Board, Family, Label
-from consumer.core.model import Outcome
+from consumer.core.model import Outcome, Priority
 from consumer.core.ports import TROUBLES
 from schemas.dead_letter import DeadReason
 from schemas.events import EVENT_TYPES
@@ -24,8 +24,9 @@ VERDICTS = ("delivered", "deferred", "unsure", "refused", "blocked", "mixed")
 RESULTS = ("planned", "ignored", "rejected")
 IGNORED = ("unknown_type", "no_route", "unaddressable", "tombstone", "other_shop")
 STREAMS = ("source", "journal", "dead_letters", "table")
-WITHDRAWN = ("superseded_owner", "stopping", "ended", "expired", "quiet_hours")
+WITHDRAWN = ("superseded_owner", "stopping", "paused", "ended", "expired", "quiet_hours")
 SUPPRESSED = ("listed", "frequency_cap", "no_consent", "quiet_hours", "not_listed", "shadow")
+PRIORITIES = tuple(priority.value for priority in Priority)
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 DEAD_REASONS = tuple(reason.value for reason in DeadReason)
 
@@ -57,13 +58,15 @@ GAUGES = {
 
 @dataclass(frozen=True, slots=True)
 class LaneNames:
-    """What the configuration says of a lane, as labels. `levels`: how many wordings its longest ladder has."""
+    """What the configuration says of a lane, as labels. `levels`: how many wordings its longest ladder has;
+    `priorities`: of its routes, in their order."""
 
     lane: str
     provider: str
     mode: str
     routes: tuple[str, ...]
     levels: int = 1
+    priorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,10 @@ class Families:
         lane_info = board.gauge("lane_info", "Always 1.", self._lane, self._provider, Label("mode"))
         for names in expected.lanes:
             lane_info.at(names.lane, names.provider, names.mode).set(1)
+        route_info = board.gauge("route_info", "Always 1.", self._lane, self._route, Label("priority", PRIORITIES))
+        for names in expected.lanes:
+            for route, priority in zip(names.routes, names.priorities, strict=False):
+                route_info.at(names.lane, route, priority).set(1)
 
     # --- born at zero -------------------------------------------------------------------------------------------------
 

@@ -292,8 +292,14 @@ def expected(setup: Setup, version: str) -> Expected:
 def _lane_names(setup: Setup, name: str) -> LaneNames:
     routes = [loaded.route for loaded in setup.routes.of_lane(name)]
     levels = max((len(ladder) for route in routes for ladder in route.ladders.values()), default=1)
-    account = setup.accounts[name]
-    return LaneNames(name, account.type, setup.config.lanes[name].mode, tuple(route.id for route in routes), levels)
+    return LaneNames(
+        name,
+        setup.accounts[name].type,
+        setup.config.lanes[name].mode,
+        tuple(route.id for route in routes),
+        levels,
+        tuple(route.priority.value for route in routes),
+    )
 
 
 def lane_sheets(setup: Setup) -> list[LaneSheet]:
