@@ -26,7 +26,9 @@ class Order(BaseModel):
     def words(self) -> str:
         """Who has paused it, why, and until when."""
         until = f"until {self.until.isoformat(timespec='seconds')}" if self.until is not None else ""
-        return ", ".join(part for part in (f"by {self.who}", until) if part) + (f": {self.reason}" if self.reason else "")
+        return ", ".join(part for part in (f"by {self.who}", until) if part) + (
+            f": {self.reason}" if self.reason else ""
+        )
 
 
 def order_row(lane: str, order: Order) -> tuple[bytes, bytes]:

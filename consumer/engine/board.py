@@ -34,6 +34,13 @@ class Board:
         self._causes[cause] = Blockage(cause, reason, detail, self._monotonic())
         self._emit(LaneBlocked(self._lane, reason, detail))
 
+    def replace(self, cause: str, reason: str, detail: str) -> None:
+        """The same for a cause that people write: one with other words is another."""
+        known = self._causes.get(cause)
+        if known is not None and known.detail != detail:
+            self.clear(cause)
+        self.block(cause, reason, detail)
+
     def clear(self, cause: str) -> None:
         known = self._causes.pop(cause, None)
         if known is not None:

@@ -14,6 +14,11 @@ class BrokerClock:
         """The broker's time was `broker_timestamp` when the loop's clock said `monotonic`; both in seconds."""
         self._offset = broker_timestamp - monotonic
 
+    @property
+    def anchored(self) -> bool:
+        """Whether the lane has claimed once, so that there is a time to tell."""
+        return self._offset is not None
+
     def now(self) -> float:
         """Seconds since 1970; the lane must have been anchored."""
         if self._offset is None:

@@ -36,6 +36,7 @@ from consumer.engine.clock import BrokerClock
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.settings import LaneParts
+from consumer.engine.switch import Switch
 from consumer.engine.watchlist import Watchlist
 from schemas.journal import Repeat
 
@@ -56,6 +57,12 @@ class Office:
     stopping: Callable[[], bool]
     cutoff: asyncio.Future[None]
     watchlist: Watchlist
+    switch: Switch
+
+    @property
+    def may_send(self) -> bool:
+        """Whether a request may be begun: whom not to tell is known, and nobody has paused the lane."""
+        return self.watchlist.complete and self.switch.on and not self.stopping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +117,8 @@ class Flight:
         memory, now = self.office.memory, self.office.clock.now()
         if memory.epoch != self.batch.epoch:
             return "superseded_owner"
-        if self.office.stopping():
-            return "stopping"
+        if self.office.stopping() or not self.office.switch.on:
+            return "stopping" if self.office.stopping() else "paused"
         if any(memory.ended(command.id) is not None for command in self.batch.commands):
             return "ended"
         if any(command.deadline <= now for command in self.batch.commands):

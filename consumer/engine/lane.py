@@ -30,6 +30,7 @@ from consumer.engine.gate import Gate, Pace
 from consumer.engine.lookout import Lookout
 from consumer.engine.recovery import NoStart, StartRule, Starts, starting_offsets
 from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.engine.switch import Switch
 from consumer.engine.tenure import Tenure
 from consumer.engine.view import LaneView
 from consumer.engine.watchlist import Watchlist
@@ -62,6 +63,7 @@ class Lane:
         self._watchlist = Watchlist(settings.id, parts.suppressions)
         self._follower = Follower(parts.journal, self._memory, lambda: parts.wall() - settings.memory_seconds)
         self._clock = BrokerClock()
+        self._switch = Switch(settings.id, parts.control, self._now)
         self._assignment = Assignment()
         self._tenure: Tenure | None = None
         self._state = "starting"
@@ -87,7 +89,7 @@ class Lane:
         self._board = Board(self.id, self._parts.emit, loop.time)
         self._office = Office(
             self.id, self._parts, self._memory, self._follower, self._clock, self._board,
-            lambda: self._stopping, loop.create_future(), self._watchlist,
+            lambda: self._stopping, loop.create_future(), self._watchlist, self._switch,
         )  # fmt: skip
         self._follower.listen(self._on_journal)
         try:
@@ -98,6 +100,7 @@ class Lane:
             await self._parts.sink.close()
             await self._parts.dead_letters.stop()
             await self._watchlist.stop()
+            await self._switch.stop()
             await self._parts.journal.stop()
         self._move("stopped")
 
@@ -105,6 +108,7 @@ class Lane:
         await self._parts.journal.start()
         await self._parts.dead_letters.start()
         await self._watchlist.start()
+        await self._switch.start()
         self._move("standby")
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -112,6 +116,7 @@ class Lane:
                 self._follower.run(),
                 self._lookout.run(self._board),
                 self._watchlist.run(self._board, self._stir),
+                self._switch.run(self._board, self._stir),
             )
             background = [tasks.create_task(each) for each in following]
             await self._parts.source.start(self)
@@ -337,6 +342,10 @@ class Lane:
         if state != self._state:
             self._state = state
             self._parts.emit(LaneMoved(self.id, state, self._memory.epoch))
+
+    def _now(self) -> float:
+        """The broker's time; before the first claim the host's, which decides nothing then."""
+        return self._clock.now() if self._clock.anchored else self._parts.wall()
 
     def _stir(self) -> None:
         self._changed.set()

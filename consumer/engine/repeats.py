@@ -36,7 +36,7 @@ class RepeatFlight(Flight):
 
     async def _withdraw(self, forbidden: str) -> None:
         """What may have happened already is not withdrawn: it waits on, or it is over and the routes decide."""
-        if forbidden in ("superseded_owner", "stopping"):
+        if forbidden in ("superseded_owner", "stopping", "paused"):
             await self._wait_again(forbidden)
         elif forbidden != "landed":
             await self._land(land(self.batch, (Unsure(forbidden),), self.office.memory))

@@ -8,7 +8,7 @@ from typing import Literal
 
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.model import Bounds, Cap, Quota
-from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source
+from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source, Table
 from consumer.core.price import turn_and_price
 from consumer.core.turn import Policy
 from consumer.engine.watchlist import SuppressionParts
@@ -42,7 +42,8 @@ class LaneSettings:
 @dataclass(frozen=True, slots=True)
 class LaneParts:
     """The lane's doors to the world. `wall` is the host's clock, used only to say how far to read the journal back;
-    `dice` gives jitter. Without `suppressions` there is no list of those who are not to be told."""
+    `dice` gives jitter. Without `suppressions` there is no list of those who are not to be told; without `control`
+    nobody can pause the lane."""
 
     source: Source
     journal: Journal
@@ -53,3 +54,4 @@ class LaneParts:
     wall: Callable[[], float] = time.time
     dice: Callable[[], float] = random.random
     suppressions: SuppressionParts | None = None
+    control: Table | None = None

@@ -210,7 +210,7 @@ class Tenure:
                     self._office.board.block("provider", unfit.reason, unfit.detail)
                 continue
             grant = await self.gate.grant(self.desk.least)
-            flight = None if self._office.stopping() else self._repeats.next(self.epoch, grant) or self._bind(grant)
+            flight = (self._repeats.next(self.epoch, grant) or self._bind(grant)) if self._office.may_send else None
             if flight is None:
                 self.gate.give_back(grant)
                 continue
@@ -221,7 +221,7 @@ class Tenure:
 
     @property
     def _due(self) -> bool:
-        return self._office.watchlist.complete and (self.desk.due or self._repeats.waiting)
+        return self._office.may_send and (self.desk.due or self._repeats.waiting)
 
     def _slot_free(self) -> bool:
         # While the provider fails one request at a time is enough to learn that it is back.

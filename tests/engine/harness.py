@@ -42,6 +42,7 @@ from schemas.journal import JOURNAL_RECORD, AnyRecord, Attempt, Claim, Landing, 
 EPOCH = 1_700_000_000.0
 SOURCE, JOURNAL, LETTERS, GROUP = "shop.orders", "vestnik.journal.push", "vestnik.dead-letters", "vestnik.push"
 LISTED, HASH_KEY = "vestnik.suppressions", b"a key for the tests"
+CONTROL = "vestnik.control"
 WINDOW = Quota(10, 60.0)
 THOUSAND = Capacity(1, 1000)
 
@@ -218,6 +219,7 @@ class World:
         self.broker.create(JOURNAL)
         self.broker.create(LETTERS)
         self.broker.create(LISTED)
+        self.broker.create(CONTROL)
         self.provider = Provider()
         self.processes = 0
 
@@ -229,6 +231,7 @@ class World:
         bounds: Bounds | None = None,
         timeout_seconds: float = 30.0,
         listed: bool = False,
+        controlled: bool = False,
         **settings: Any,
     ) -> Process:
         self.processes += 1
@@ -245,14 +248,15 @@ class World:
             wall=broker_now,
             dice=lambda: 0.5,
             suppressions=SuppressionParts(self.table(wire), lambda: HASH_KEY) if listed else None,
+            control=self.table(wire, CONTROL) if controlled else None,
         )
         settings.setdefault("start_at", "earliest")
         chosen = LaneSettings("push", f"member-{self.processes}", quota, bounds=bounds or Bounds(), **settings)
         return Process(Lane(chosen, parts), source, wire, sink, facts)
 
-    def table(self, wire: Wire | None = None) -> MemoryTable:
-        """The list of those who are not to be told."""
-        return MemoryTable(self.broker, LISTED, wire=wire)
+    def table(self, wire: Wire | None = None, topic: str = LISTED) -> MemoryTable:
+        """The list of those who are not to be told, or another table."""
+        return MemoryTable(self.broker, topic, wire=wire)
 
     def publish(self, **event: Any) -> Record:
         """One event; its customer is the key."""
