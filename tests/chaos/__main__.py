@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.chaos.discovery import UnknownRowError, chosen
-from tests.chaos.results import Result, append, commit, passed_on
+from tests.chaos.results import RESULTS, Result, append, commit, passed_on
 from tests.chaos.row import Outcome, Row
 
 LEAST_SECONDS = 120.0
@@ -40,8 +40,8 @@ async def _bounded(row: Row, folder: Path, limit_seconds: float) -> Outcome:
         return await row.run(folder)
 
 
-def measure(rows: Sequence[Row]) -> int:
-    """Run the rows one after the other; the number of those that failed."""
+def measure(rows: Sequence[Row], results: Path) -> int:
+    """Run the rows one after the other and append what they measured; the number of those that failed."""
     failed = 0
     for row in rows:
         if row.not_run:
@@ -50,7 +50,7 @@ def measure(rows: Sequence[Row]) -> int:
         on, began = commit(), time.monotonic()
         outcome = run(row)
         result = Result.of(row, outcome, on, time.monotonic() - began)
-        append(result)
+        append(result, results)
         failed += not outcome.passed
         say(f"{row.id:5} {'passed' if outcome.passed else 'FAILED'} in {result.seconds:.0f} s: {outcome.measured}")
     return failed
@@ -67,6 +67,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--selection", action="store_true", help="the rows of the thirty minutes")
     parser.add_argument("--full", action="store_true", help="all rows")
     parser.add_argument("--resume", action="store_true", help="leave out rows that have passed on this commit")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the results go instead")
     parser.add_argument("--list", action="store_true", help="show the rows and run none")
     arguments = parser.parse_args()
     if not (arguments.rows or arguments.selection or arguments.full or arguments.list):
@@ -86,8 +87,8 @@ def main() -> int:
         for row in rows:
             say(f"{row.id:5} {row.minutes:6.1f} min {'*' if row.selection else ' '} {row.fault}")
         return 0
-    done = passed_on(commit()) if arguments.resume else frozenset()
-    failed = measure([row for row in rows if row.id not in done])
+    done = passed_on(commit(), arguments.results) if arguments.resume else frozenset()
+    failed = measure([row for row in rows if row.id not in done], arguments.results)
     left_out = f", {len(done & {row.id for row in rows})} had passed before" if arguments.resume else ""
     say(f"{len(rows)} rows, {failed} failed{left_out}")
     return 1 if failed else 0
