@@ -46,4 +46,6 @@ class DeadLetterHeaders(BaseModel):
     offset: int
     timestamp: float = Field(description="of the original record, seconds since 1970")
     redrives: int = 0
+    size: int | None = Field(default=None, description="bytes of the original value, where it was cut")
+    sha256: str | None = Field(default=None, description="of the original value in hex, where it was cut")
     version: str = "1"

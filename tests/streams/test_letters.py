@@ -77,3 +77,11 @@ def test_a_cut_letter_keeps_its_first_reason_and_a_digest_of_the_whole() -> None
 def test_headers_that_are_none_of_ours_are_no_letter(headers: list[tuple[str, bytes]]) -> None:
     """Whatever their bytes."""
     assert read_headers(_as_record(tuple(headers))) is None
+
+
+def test_a_letter_that_was_cut_says_how_large_it_was() -> None:
+    headers, value = cut(letter_headers(_letter()), b"x" * (PREFIX_BYTES + 1))
+    found = read_headers(_as_record(headers))
+    assert found is not None
+    assert (found.size, found.sha256) == (PREFIX_BYTES + 1, hashlib.sha256(b"x" * (PREFIX_BYTES + 1)).hexdigest())
+    assert len(value) == PREFIX_BYTES
