@@ -7,6 +7,7 @@ over in silence: keys that stand twice, and numbers that are none.
 import json
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ from schemas.envelope import Event
 from schemas.events import ANY_EVENT
 
 DEPTH_LIMIT = 32
+# What a value costs as an object has nothing to do with its two bytes in a text: `[]` is forty times larger.
+VALUES_LIMIT = 100_000
 _NUMBER_CHARACTERS = 19
 _NUMBER_LIMIT = 2**63
 _ERRORS_TOLD = 5
@@ -47,6 +50,8 @@ def _suspicion(value: bytes) -> Undecodable | None:
         return Undecodable(DeadReason.INVALID_JSON, f"not UTF-8 at byte {error.start}")
     if _too_deep(value):
         return Undecodable(DeadReason.DEPTH, f"nested deeper than {DEPTH_LIMIT}")
+    if sum(value.count(mark) for mark in _MARKS) > VALUES_LIMIT:
+        return Undecodable(DeadReason.OVERSIZE, f"more than {VALUES_LIMIT} values")
     try:
         _STRICT_JSON.decode(text)
     except _StrangeError as strange:
@@ -56,6 +61,9 @@ def _suspicion(value: bytes) -> Undecodable | None:
     return None
 
 
+# One of these stands before or in every value but the first; those in texts count too, and nobody writes so many.
+_MARKS = (b",", b":", b"[", b"{")
+
 # A string that is never closed runs to the end, so that the walk stays linear whatever comes.
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|[\[\]{}]', re.DOTALL)
 
@@ -64,7 +72,8 @@ def _too_deep(value: bytes) -> bool:
     if value.count(b"{") + value.count(b"[") <= DEPTH_LIMIT:
         return False
     depth = 0
-    for match in _TOKEN.finditer(value):
+    # A text that is JSON so far has no more tokens than this before it has too many values.
+    for match in islice(_TOKEN.finditer(value), 3 * VALUES_LIMIT + 1):
         token = match[0]
         if token in (b"{", b"["):
             depth += 1
