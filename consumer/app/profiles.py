@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 
 from consumer.app.config import Config, QuietConfig
+from consumer.core.backfill import BACKFILL_PREFIX
 from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
 
 
 def backfill_topic(lane: str) -> str:
     """By which replays and people reach a lane."""
-    return f"vestnik.backfill.{lane}"
+    return f"{BACKFILL_PREFIX}{lane}"
 
 
 def lane_profile(config: Config, name: str) -> LaneProfile:

@@ -3,7 +3,7 @@
 from collections import Counter
 from heapq import heapify, heappop, heappush
 
-from consumer.core.model import Command, Message, OnUnsure, Priority, Terms
+from consumer.core.model import Command, Message, OnUnsure, Terms
 
 # A heap keeps entries of commands that are gone until they come to its top; beyond this it is made anew.
 _STALE_FACTOR = 2
@@ -12,7 +12,7 @@ _STALE_ROOM = 64
 # A route that wants no wait at all still needs a scale for its slack.
 _LEAST_WITHIN_SECONDS = 0.001
 
-GroupKey = tuple[tuple[Message, ...], OnUnsure, Priority, float, bool, tuple[bool, ...]]
+GroupKey = tuple[tuple[Message, ...], OnUnsure, float, float, bool, tuple[bool, ...]]
 
 
 def group_key(command: Command) -> GroupKey:
@@ -21,7 +21,7 @@ def group_key(command: Command) -> GroupKey:
     return (
         command.wordings,
         terms.on_unsure,
-        terms.priority,
+        terms.weight,
         terms.deliver_within_seconds,
         terms.ladder,
         terms.unique,
@@ -48,7 +48,7 @@ class Group:
         self.wordings = command.wordings
         self.terms: Terms = command.terms
         # Asked for at every decision, so not looked up each time.
-        self.weight = command.terms.priority.weight
+        self.weight = command.terms.weight
         self.within_seconds = max(command.terms.deliver_within_seconds, _LEAST_WITHIN_SECONDS)
         self.source = command.source
         self.commands: dict[bytes, Command] = {}

@@ -50,6 +50,7 @@ class Priority(StrEnum):
 
 
 _WEIGHTS = {Priority.URGENT: 16, Priority.NORMAL: 4, Priority.LOW: 1}
+_BACKFILL_WEIGHT = 0.001
 
 
 class OnUnsure(StrEnum):
@@ -73,7 +74,8 @@ class Terms:
     """What all commands of one route have in common; one object a route, shared by its commands.
 
     `unique[i]` says that the wording at level i names something that is the recipient's alone, so that its group cannot
-    grow. `ladder` is False where a route must not be coarsened. `marketing` counts for frequency caps.
+    grow. `ladder` is False where a route must not be coarsened. `marketing` counts for frequency caps. `backfill` is
+    True of old records that were read again: whatever is live outweighs them.
     """
 
     route: str
@@ -83,6 +85,12 @@ class Terms:
     unique: tuple[bool, ...] = ()
     ladder: bool = True
     marketing: bool = False
+    backfill: bool = False
+
+    @property
+    def weight(self) -> float:
+        """How much one recipient counts against another. A thousand of a backfill weigh less than one live one."""
+        return self.priority.weight * (_BACKFILL_WEIGHT if self.backfill else 1.0)
 
 
 class Quiet(NamedTuple):

@@ -29,7 +29,7 @@ class Order:
         self._patience = patience
         self._numbers = count()
         self._entries: dict[Group, Entry] = {}
-        self._rows: defaultdict[tuple[OnUnsure, int], Row] = defaultdict(Row)
+        self._rows: defaultdict[tuple[OnUnsure, float], Row] = defaultdict(Row)
         self._company: defaultdict[Wording, Row] = defaultdict(Row)
         # How many groups have a wording at a level, and how many ladders end in it there.
         self._at: defaultdict[int, Counter[Wording]] = defaultdict(Counter)

@@ -5,11 +5,12 @@ and the other routes go on.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
+from consumer.core.backfill import Backfilled, Malformed, backfilled_of, is_backfilled
 from consumer.core.compiled import CompiledRoute, Failed, Ladder, Names, Unaddressed
 from consumer.core.decode import Undecodable, decode
 from consumer.core.filters import find_zone
@@ -21,10 +22,11 @@ from consumer.core.model import (
     Outcome,
     Plan,
     Planned,
-    Position,
+    Priority,
     Record,
     Rejected,
     Rejection,
+    Terms,
 )
 from consumer.core.profile import LaneFacts as LaneFacts
 from consumer.core.profile import LaneProfile as LaneProfile
@@ -45,11 +47,6 @@ def digest(size: int, *parts: str) -> bytes:
     return blake2b(b"".join([len(each).to_bytes(4, "big") + each for each in raw]), digest_size=size).digest()
 
 
-def origin(record: Record) -> Position:
-    """Where the record first stood. A dead letter is named by it, so that no lane and no copy multiplies it."""
-    return record.position
-
-
 def event_identity(event: Event, shop: str) -> tuple[str, ...]:
     """What makes two records one event: its id, else what it says; never where it stands."""
     if event.event_id is not None:
@@ -63,10 +60,28 @@ def event_identity(event: Event, shop: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Way:
+    """How a record came: its source topic, when it came, and what is asked of it where it is an old one."""
+
+    source: str
+    came: float
+    backfilled: Backfilled | None = None
+
+    @property
+    def salt(self) -> tuple[str, ...]:
+        """What makes commands other ones than those of the record's first reading."""
+        return (self.backfilled.replay,) if self.backfilled is not None and self.backfilled.again else ()
+
+    def wants(self, route: str) -> bool:
+        return self.backfilled is None or not self.backfilled.routes or route in self.backfilled.routes
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
-    """An event on its way through the routes."""
+    """An event on its way through the routes. `record` is as it first stood."""
 
     record: Record
+    way: _Way
     event: Event
     shop: ShopProfile
     identity: tuple[str, ...]
@@ -93,6 +108,7 @@ class Planner:
         self._routes: dict[str, list[CompiledRoute]] = {}
         self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
         self._schemes = {key: link_schemes(shop) for key, shop in profile.shops.items()}
+        self._calm: dict[Terms, Terms] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
         for loaded in routes.of_lane(profile.lane):
@@ -108,16 +124,27 @@ class Planner:
         """What the lane's routes make of a record. Never raises, whatever the bytes are."""
         if is_sending(record, self._profile.backfill):
             return self._sending(record)
+        way = _Way(record.position.topic, record.timestamp)
+        if record.position.topic == self._profile.backfill and is_backfilled(record):
+            old = backfilled_of(record)
+            if isinstance(old, Malformed):
+                return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
+            record, way = old.record, replace(way, backfilled=old)
+        return self._plan(record, way)
+
+    def _plan(self, record: Record, way: _Way) -> Plan:
         event = decode(record.value, self._profile.event_bytes_limit)
         if isinstance(event, Undecodable):
-            return Rejected(Rejection("/".join(map(str, origin(record))), event.reason, event.detail))
+            return _rejected(record, event.reason, event.detail)
         if isinstance(event, Ignored):
             return event
         shop = self._profile.shops.get(event.shop or self._profile.default_shop or "")
         if shop is None:
             return Ignored("other_shop", event.type)
         routes = self._routes.get(event.type)
-        return self._routed(record, event, shop, routes) if routes else Ignored("no_route", event.type)
+        if not routes:
+            return Ignored("no_route", event.type)
+        return self._routed(self._reading(record, way, event, shop), routes)
 
     def _sending(self, record: Record) -> Plan:
         """A person's own message. The lane's mode holds for it too."""
@@ -128,22 +155,21 @@ class Planner:
         self._sort(command, made, agreed=True)
         return Planned(EVENT_TYPE, tuple(made.commands), tuple(made.ended))
 
-    def _routed(self, record: Record, event: Event, shop: ShopProfile, routes: list[CompiledRoute]) -> Plan:
-        reading = self._reading(record, event, shop)
-        made = _Yield()
+    def _routed(self, reading: _Reading, routes: list[CompiledRoute]) -> Plan:
+        event, made = reading.event, _Yield()
         for route in routes:
-            if _in_force(route, record.timestamp):
+            if _in_force(route, reading.record.timestamp) and reading.way.wants(route.route.id):
                 self._follow(route, reading, made)
         if made.commands or made.ended or made.rejections:
             return Planned(event.type, tuple(made.commands), tuple(made.ended), tuple(made.rejections))
         return Ignored("unaddressable" if made.nobody else "no_route", event.type)
 
-    def _reading(self, record: Record, event: Event, shop: ShopProfile) -> _Reading:
+    def _reading(self, record: Record, way: _Way, event: Event, shop: ShopProfile) -> _Reading:
         around = self._surroundings[shop.id]
         staff_names = event_names(event) | around
         names = staff_names | _own_zone(event)
         payload = blake2b(record.value or b"", digest_size=4).digest()
-        return _Reading(record, event, shop, event_identity(event, shop.id), payload, names, staff_names)
+        return _Reading(record, way, event, shop, event_identity(event, shop.id), payload, names, staff_names)
 
     def _follow(self, route: CompiledRoute, reading: _Reading, made: _Yield) -> None:
         """One route's part of an event; whatever goes wrong with it stays with it."""
@@ -185,25 +211,44 @@ class Planner:
         self, route: CompiledRoute, reading: _Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
     ) -> Iterator[Command]:
         ladder, thread = said
-        record, event = reading.record, reading.event
-        arrived = min(event.occurred_at.timestamp(), record.timestamp)
-        deadline = min(arrived + route.route.ttl, record.timestamp + self._profile.memory_seconds)
+        event, way = reading.event, reading.way
+        arrived, deadline = self._life(route, reading)
+        terms = ladder.terms if way.backfilled is None else self._unhurried(ladder.terms)
         names = reading.names if route.to_customer else reading.staff_names
         quiet = route.quiet_in(reading.shop, names["timezone"])
         for recipient in recipients:
+            id_ = digest(12, *reading.identity, route.route.id, recipient, *way.salt)
             yield Command(
-                id=digest(12, *reading.identity, route.route.id, recipient),
+                id=id_ if way.backfilled is None else way.backfilled.settled_id(id_),
                 digest=reading.digest,
-                terms=ladder.terms,
+                terms=terms,
                 recipient=recipient,
                 wordings=ladder.messages,
                 thread=self._thread(thread, recipient),
                 rank=_rank(event),
                 arrived=arrived,
                 deadline=deadline,
-                source=record.position.topic,
+                source=way.source,
                 quiet=quiet,
             )
+
+    def _life(self, route: CompiledRoute, reading: _Reading) -> tuple[float, float]:
+        """When a command joins the line, and when nobody is told any more. An old record joins it when it comes again,
+        but its news is as old as ever: nothing beyond the lane's memory of it is told, whoever asks."""
+        event, record, old = reading.event, reading.record, reading.way.backfilled
+        happened = min(event.occurred_at.timestamp(), record.timestamp)
+        ttl = route.route.ttl + (0.0 if old is None else old.extend_ttl_seconds)
+        deadline = min(happened + ttl, record.timestamp + self._profile.memory_seconds)
+        return (happened if old is None else reading.way.came), deadline
+
+    def _unhurried(self, terms: Terms) -> Terms:
+        """Terms of what is old: in no hurry as long as it is true, so that it never makes live news late or coarser."""
+        known = self._calm.get(terms)
+        if known is None:
+            within = self._profile.memory_seconds
+            known = replace(terms, priority=Priority.LOW, deliver_within_seconds=within, backfill=True)
+            self._calm[terms] = known
+        return known
 
     def _thread(self, thread: str | None, recipient: str) -> int | None:
         if thread is None:
@@ -279,6 +324,11 @@ def _rank(event: Event) -> int:
 def _microseconds(event: Event) -> int:
     """When it happened, whatever zone that was written in."""
     return (event.occurred_at - _EPOCH) // timedelta(microseconds=1)
+
+
+def _rejected(record: Record, reason: DeadReason, detail: str) -> Rejected:
+    """Named by where the record first stood, so that no lane and no copy of it multiplies its dead letter."""
+    return Rejected(Rejection("/".join(map(str, record.position)), reason, detail))
 
 
 def _rejection(route: CompiledRoute, reading: _Reading, reason: DeadReason, detail: str) -> Rejection:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import ValidationError
 
+from consumer.core.backfill import BACKFILL_PREFIX, original_of
 from consumer.core.model import Record
 from consumer.core.ports import DeadLetter
 from schemas.dead_letter import HEADER_PREFIX, DeadLetterHeaders
@@ -28,9 +29,10 @@ def letter_headers(letter: DeadLetter) -> Headers:
     """The original's headers, capped in number and bytes, then Vestnik's own.
 
     Headers of an original that begin with `vestnik-` are those of an earlier life: they give way, but for the count of
-    redrives.
+    redrives. A record that a replay or a redrive brought is told by where and when it first stood.
     """
-    position = letter.record.position
+    record = original_of(letter.record, f"{BACKFILL_PREFIX}{letter.lane}")
+    position = record.position
     ours: dict[str, str | None] = {
         "id": letter.rejection.id,
         "lane": letter.lane,
@@ -41,11 +43,11 @@ def letter_headers(letter: DeadLetter) -> Headers:
         "topic": position.topic,
         "partition": str(position.partition),
         "offset": str(position.offset),
-        "timestamp": repr(letter.record.timestamp),
-        "redrives": str(_redrives(letter.record.headers)),
+        "timestamp": repr(record.timestamp),
+        "redrives": str(_redrives(record.headers)),
         "version": "1",
     }
-    return original_headers(letter.record.headers) + _own(ours)
+    return original_headers(record.headers) + _own(ours)
 
 
 def original_headers(headers: Headers) -> Headers:

@@ -1,10 +1,12 @@
 """Headers of dead letters: there and back, capped, and cut."""
 
 import hashlib
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consumer.core.backfill import Backfilled
 from consumer.core.model import Position, Record, Rejection
 from consumer.core.ports import DeadLetter
 from consumer.streams.letters import (
@@ -51,6 +53,17 @@ def test_headers_of_an_earlier_life_give_way_but_for_their_redrives() -> None:
     found = read_headers(_as_record(headers))
     assert found is not None
     assert (found.reason, found.redrives) == ("render", 2)
+
+
+def test_a_letter_of_what_a_replay_brought_is_that_of_the_original() -> None:
+    """It names where and when the record first stood, so that it is the same letter."""
+    first = _letter((("trace", b"1"),))
+    headers = Backfilled(first.record, "r-1", redrives=1).to_headers()
+    brought = replace(
+        first.record, position=Position("vestnik.backfill.app-push", 0, 3), timestamp=2e9, headers=headers
+    )
+    counted = (("vestnik-redrives", b"0"), ("vestnik-redrives", b"1"))
+    assert set(letter_headers(replace(first, record=brought))) ^ set(letter_headers(first)) == set(counted)
 
 
 def test_the_originals_headers_are_capped_in_number_and_size() -> None:
