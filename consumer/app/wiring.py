@@ -14,6 +14,7 @@ from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
 from consumer.core.ceiling import PeopleLimit
+from consumer.core.control import TOPIC as CONTROL
 from consumer.core.model import Bounds, Cap, Quota, Trouble
 from consumer.core.plan import Planner
 from consumer.core.ports import DeadLetters, Emit, Journal, Source, Table
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """The three streams of one lane."""
+    """The streams of one lane. Without `control` nobody can pause it."""
 
     source: Source
     journal: Journal
     dead_letters: DeadLetters
+    control: Table | None = None
 
 
 # What is old or by hand never takes more of the backlog than this.
@@ -128,6 +130,7 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
     from consumer.streams.dead_letters import KafkaDeadLetters  # noqa: PLC0415
     from consumer.streams.journal import KafkaJournal  # noqa: PLC0415
     from consumer.streams.source import KafkaSource  # noqa: PLC0415
+    from consumer.streams.table import KafkaTable  # noqa: PLC0415
 
     settings = kafka_settings(setup, timing)
     topics = setup.config.topics
@@ -137,6 +140,7 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
             KafkaSource(settings, lane, lane_sources(setup, lane), emit),
             KafkaJournal(settings, journal_topic(lane), emit, lane=lane),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
+            KafkaTable(settings, CONTROL, emit, lane=lane),
         )
 
     return opened
@@ -144,7 +148,7 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
 
 def lines_streams(setup: Setup, emit: Emit) -> OpenStreams:
     """Streams over the files that the configuration names in the place of Kafka."""
-    from consumer.streams.lines import LinesDeadLetters, LinesJournal, LinesSource  # noqa: PLC0415
+    from consumer.streams.lines import LinesDeadLetters, LinesJournal, LinesSource, LinesTable  # noqa: PLC0415
 
     source = setup.config.source
     if source is None:
@@ -158,6 +162,7 @@ def lines_streams(setup: Setup, emit: Emit) -> OpenStreams:
             LinesJournal(out / f"{journal_topic(lane)}.jsonl"),
             # A file for each lane: two writers of one file would have to know of one another.
             LinesDeadLetters(out / f"{topics.dead_letters}.{lane}.jsonl"),
+            LinesTable(out / f"{CONTROL}.jsonl"),
         )
 
     return opened
@@ -232,7 +237,14 @@ def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, mem
         )
         suppressions = suppression_parts(setup, emit, name)
         parts = LaneParts(
-            streams.source, streams.journal, streams.dead_letters, sink, planner, emit, suppressions=suppressions
+            streams.source,
+            streams.journal,
+            streams.dead_letters,
+            sink,
+            planner,
+            emit,
+            suppressions=suppressions,
+            control=streams.control,
         )
         return Lane(settings, parts)
 

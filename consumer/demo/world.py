@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from consumer.core.control import TOPIC as CONTROL
 from consumer.core.model import Quota
 from consumer.core.units import spell_seconds
 from consumer.demo.events import BONUSES, ORDERS, SHOP
@@ -22,7 +23,7 @@ from consumer.demo.fakes_imshop import ImshopFake
 APP_PUSH, STAFF = "app-push", "staff"
 SOURCES = (ORDERS, BONUSES)
 DEAD_LETTERS = "vestnik.dead-letters"
-TOPICS = (*SOURCES, DEAD_LETTERS, f"vestnik.journal.{APP_PUSH}", f"vestnik.journal.{STAFF}")
+TOPICS = (*SOURCES, DEAD_LETTERS, CONTROL, f"vestnik.journal.{APP_PUSH}", f"vestnik.journal.{STAFF}")
 
 _CLIENT = ("local.demo", "demo-client-secret")
 _KEY = "demo-key"

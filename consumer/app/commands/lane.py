@@ -1,14 +1,18 @@
-"""`vestnik lane show`: how a lane stands and why it waits, asked of the admin port of the process that runs it."""
+"""`vestnik lane`: how a lane stands and why it waits, asked of the process that runs it; pausing it, from anywhere."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
-from consumer.app.commands.shared import FAILED, USAGE, Format, leave, load
+from consumer.app.commands.shared import DEFAULT_CONFIG, FAILED, USAGE, ConfigPath, Format, OutputFormat, leave, load
+
+if TYPE_CHECKING:
+    from consumer.app.controlling import Wish
+    from consumer.core.control import Order
 
 ANSWER_SECONDS = 5.0
 ANSWER_BYTES = 16 * 1024 * 1024
@@ -18,17 +22,14 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S1
 Standing = Mapping[str, Any]
 
 
-lane_app = typer.Typer(help="The lanes of a process that runs.", no_args_is_help=True)
-
-
-@lane_app.callback()
-def _lane() -> None:
-    """Without it Typer takes the only command for the whole."""
+lane_app = typer.Typer(help="Look at a lane; pause it and let it go on.", no_args_is_help=True)
+LaneId = Annotated[str, typer.Argument(help="The lane's id.")]
+Who = Annotated[str | None, typer.Option(help="Who says so, for people; your user and host when left out.")]
 
 
 @lane_app.command("show")
 def lane_show(
-    lane: Annotated[str, typer.Argument(help="The lane's id.")],
+    lane: LaneId,
     config: Annotated[
         Path, typer.Option("--config", "-c", envvar="VESTNIK_CONFIG", help="Says where the admin port is.")
     ] = Path("vestnik.yaml"),
@@ -59,6 +60,59 @@ def lane_show(
         told.say(line)
     if rows:
         told.tell_columns(rows)
+
+
+@lane_app.command("pause")
+def lane_pause(
+    lane: LaneId,
+    reason: Annotated[str, typer.Option(help="Why, for people.")],
+    until: Annotated[str | None, typer.Option(help="Go on by itself then: 2h, or 2026-12-31T18:00+03:00.")] = None,
+    *,
+    who: Who = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Send nothing more on this lane, on whatever machine it runs; what is on its way lands, and nothing is lost."""
+    from consumer.app.controlling import Wish  # noqa: PLC0415
+
+    order = _told(Wish(lane, paused=True, reason=reason, until=until, who=who), config, output)
+    if output is Format.TABLE:
+        typer.echo(f"{lane} is paused {order.words}. It goes on with: vestnik lane resume {lane}")
+
+
+@lane_app.command("resume")
+def lane_resume(
+    lane: LaneId,
+    reason: Annotated[str, typer.Option(help="Why, for people.")] = "",
+    who: Who = None,
+    config: ConfigPath = DEFAULT_CONFIG,
+    output: OutputFormat = Format.TABLE,
+) -> None:
+    """Let the lane send again. Said to a lane that is not paused it does no harm."""
+    from consumer.app.controlling import Wish  # noqa: PLC0415
+
+    _told(Wish(lane, paused=False, reason=reason, who=who), config, output)
+    if output is Format.TABLE:
+        typer.echo(f"{lane} may send again.")
+
+
+def _told(wish: "Wish", config: Path, output: Format) -> "Order":
+    """Write the order and print it for machines; the end of the command when it cannot be given."""
+    import asyncio  # noqa: PLC0415
+    from datetime import UTC, datetime  # noqa: PLC0415
+
+    from consumer.app import controlling, told  # noqa: PLC0415
+
+    setup = load(config, output)
+    order = controlling.ordered(setup, wish, datetime.now(UTC))
+    if isinstance(order, str):
+        leave(order, USAGE)
+    trouble = asyncio.run(controlling.tell(setup, wish.lane, order))
+    if trouble is not None:
+        leave(f"the lane was not told: {trouble}", FAILED)
+    if output is Format.JSON:
+        told.as_json(controlling.plain(wish.lane, order))
+    return order
 
 
 # --- asking -----------------------------------------------------------------------------------------------------------
