@@ -268,31 +268,13 @@ class World:
         return self.broker.publish(topic, value, key=str(event.get("to", "")).encode())
 
     def journal(self) -> list[AnyRecord]:
-        return [JOURNAL_RECORD.validate_json(record.value or b"") for record in self.broker.records(JOURNAL)]
+        return journal_of(self.broker)
 
     def landings(self, verdict: str) -> list[Landing]:
         return [r for r in self.journal() if isinstance(r, Landing) and r.verdict == verdict]
 
     def ends(self) -> Counter[str]:
-        """First outcome of each command in the journal, by name: what the log says, not what a process counted."""
-        attempts: dict[str, list[str]] = {}
-        first: dict[str, str] = {}
-        for record in self.journal():
-            match record:
-                case Attempt():
-                    ids = [i for parcel in record.parcels for i in parcel.commands.ids]
-                    attempts.setdefault(record.id, []).extend(ids)
-                case Landing():
-                    ids = attempts.get(record.attempt, [])
-                    for i, outcome in zip(ids, record.outcomes or [record.outcome] * len(ids), strict=True):
-                        if outcome is not None:
-                            first.setdefault(i, outcome)
-                case Outcomes():
-                    for i in record.ids:
-                        first.setdefault(i, record.outcome)
-                case Claim() | Repeat() | Parked():
-                    pass
-        return Counter(first.values())
+        return ends_of(self.journal())
 
     @property
     def committed(self) -> int:
@@ -308,6 +290,32 @@ class World:
         async with asyncio.timeout(within_seconds):
             while self.committed < self.published:  # noqa: ASYNC110 - virtual time: looking twice a second costs nothing
                 await asyncio.sleep(0.5)
+
+
+def journal_of(broker: MemoryBroker) -> list[AnyRecord]:
+    return [JOURNAL_RECORD.validate_json(record.value or b"") for record in broker.records(JOURNAL)]
+
+
+def ends_of(journal: Iterable[AnyRecord]) -> Counter[str]:
+    """First outcome of each command in the journal, by name: what the log says, not what a process counted."""
+    attempts: dict[str, list[str]] = {}
+    first: dict[str, str] = {}
+    for record in journal:
+        match record:
+            case Attempt():
+                ids = [i for parcel in record.parcels for i in parcel.commands.ids]
+                attempts.setdefault(record.id, []).extend(ids)
+            case Landing():
+                ids = attempts.get(record.attempt, [])
+                for i, outcome in zip(ids, record.outcomes or [record.outcome] * len(ids), strict=True):
+                    if outcome is not None:
+                        first.setdefault(i, outcome)
+            case Outcomes():
+                for i in record.ids:
+                    first.setdefault(i, record.outcome)
+            case Claim() | Repeat() | Parked():
+                pass
+    return Counter(first.values())
 
 
 async def seconds(count: float) -> None:
