@@ -27,6 +27,7 @@ from consumer.engine.clock import BrokerClock
 from consumer.engine.flight import Office
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Pace
+from consumer.engine.intake import FLOOD
 from consumer.engine.lookout import Lookout
 from consumer.engine.recovery import NoStart, StartRule, Starts, starting_offsets
 from consumer.engine.settings import LaneParts, LaneSettings
@@ -233,8 +234,8 @@ class Lane:
             began = await self._starting_offsets(tenure)
             if isinstance(began, Starts):
                 self._board.clear("start")
-                tenure.partitions = self._assignment.partitions
-                tenure.expected.update(began.offsets)
+                tenure.intake.partitions = self._assignment.partitions
+                tenure.intake.expected.update(began.offsets)
                 self._parts.source.seek(began.offsets)
                 for partition, count in began.gone.items():
                     self._parts.emit(OffsetsSkipped(self.id, *partition, count))
@@ -245,7 +246,7 @@ class Lane:
 
     async def _starting_offsets(self, tenure: Tenure) -> Starts | NoStart | Trouble:
         rule = StartRule(self._settings.start_at, self._settings.lost_offsets, not self._follower.worked)
-        return await starting_offsets(self._parts.source, self._assignment.partitions, tenure.expected, rule)
+        return await starting_offsets(self._parts.source, self._assignment.partitions, tenure.intake.expected, rule)
 
     # --- working ------------------------------------------------------------------------------------------------------
 
@@ -253,8 +254,8 @@ class Lane:
         claimed_at = self._clock.now()
         async with asyncio.TaskGroup() as loops:
             running = [
-                loops.create_task(tenure.consume()),
-                loops.create_task(tenure.bury()),
+                loops.create_task(tenure.intake.consume()),
+                loops.create_task(tenure.intake.letters.bury()),
                 loops.create_task(tenure.dispatch(self._launch)),
                 loops.create_task(tenure.tend()),
                 loops.create_task(tenure.settle_doubts(claimed_at)),
@@ -280,6 +281,7 @@ class Lane:
             self._tenure.gate.retire()
             self._parts.emit(CommandsReleased(self.id, self._tenure.desk.release()))
             self._tenure = None
+            self._board.clear_all(FLOOD)
             self._stir()
 
     def _launch(self, flight: Coroutine[None, None, None]) -> None:

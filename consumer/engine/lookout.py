@@ -56,7 +56,7 @@ class Lookout:
         tenure = self._tenure()
         if isinstance(extents, Trouble) or tenure is None:
             return
-        behind = {tp: tenure.behind(tp, extent) for tp, extent in extents.items()}
+        behind = {tp: tenure.intake.behind(tp, extent) for tp, extent in extents.items()}
         now = self._clock.now()
-        ages = [now - tenure.last_timestamps.get(tp, now) for tp, records in behind.items() if records > 0]
+        ages = [now - tenure.intake.last_timestamps.get(tp, now) for tp, records in behind.items() if records > 0]
         self.lag = sum(behind.values()), max(ages, default=0.0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from consumer.core.ceiling import PeopleLimit
+from consumer.core.flood import FloodRule
 from consumer.core.model import Bounds, Cap, Quota
 from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source, Table
 from consumer.core.price import turn_and_price
@@ -22,7 +23,8 @@ class LaneSettings:
     """`member` names one process's life. Where the group's offsets are lost although the journal shows that the lane
     has worked, `lost_offsets` says what to do; refusing is the default, because either guess may tell a city twice or
     not at all. `policy` makes one for each desk: a policy may remember. `ceiling` is how many people may be told in
-    any window, whatever the provider takes. `caps` bound the marketing that one person is told."""
+    any window, whatever the provider takes. `caps` bound the marketing that one person is told. `flood` says when a
+    source has so much poison that it is read no more."""
 
     id: str
     member: str
@@ -37,6 +39,7 @@ class LaneSettings:
     policy: Callable[[], Policy] = turn_and_price
     ceiling: PeopleLimit | None = None
     caps: tuple[Cap, ...] = ()
+    flood: FloodRule = field(default_factory=FloodRule)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,8 @@
 
 import asyncio
 import math
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import groupby
 
 from consumer.core.desk import Desk
@@ -12,73 +11,46 @@ from consumer.core.explain import Waiting
 from consumer.core.facts import (
     CommandEnded,
     CommitFailed,
-    DeadLettered,
     GateOpened,
     OffsetsCommitted,
-    RecordPlanned,
-    RecordRepeated,
 )
 from consumer.core.landing import lost, unknown_routes
 from consumer.core.model import (
     Batch,
     Blocked,
     Ended,
-    Ignored,
     Outcome,
-    Plan,
-    Planned,
-    Record,
-    Rejected,
-    Rejection,
     TopicPartition,
-    Trouble,
 )
-from consumer.core.ports import DeadLetter, Extent
-from consumer.engine.flight import Flight, Office, bury, report_ends
+from consumer.engine.flight import Flight, Office, report_ends
 from consumer.engine.gate import Gate, Grant
+from consumer.engine.intake import Intake
 from consumer.engine.night import Night
 from consumer.engine.repeats import Repeats
 from consumer.engine.settings import LaneSettings
 from consumer.engine.view import LaneView
 from schemas.journal import Outcomes
 
-POLL_SECONDS = 0.5
-SLICE_SECONDS = 0.010
 TEND_SECONDS = 1.0
 COMMIT_SECONDS = 1.0
-TROUBLE_PAUSE_SECONDS = 1.0
-LETTERS_AT_ONCE = 50
-LETTERS_PER_PARTITION = 200
 IDS_PER_RECORD = 5000
 
 
 Launch = Callable[[Coroutine[None, None, None]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A rejection on its way to the dead letters; its record stays open until it is there."""
-
-    record: Record
-    rejection: Rejection
-
-
 class Tenure:
     """The working loops of an owner. They may be cancelled and begun again, as long as no other claim lies between:
-    everything that must live on is in the desk, the gate and `expected`."""
+    everything that must live on is in the desk, the gate and the intake."""
 
     def __init__(self, office: Office, settings: LaneSettings, desk: Desk, gate: Gate, epoch: int) -> None:
         self.desk = desk
         self.gate = gate
         self.epoch = epoch
-        self.expected: dict[TopicPartition, int] = {}
-        self.partitions: frozenset[TopicPartition] = frozenset()
-        self.last_timestamps: dict[TopicPartition, float] = {}
+        self.intake = Intake(office, settings, desk, self.wake)
         self._office = office
         self._settings = settings
-        self._letters: deque[Letter] = deque()
         self._wake = asyncio.Event()
-        self._letters_wake = asyncio.Event()
         self._commit_lock = asyncio.Lock()
         self._number = 0
         self._repeats = Repeats(office, desk, gate)
@@ -94,106 +66,12 @@ class Tenure:
         """Something changed that may let a request go out, or put somebody to sleep, or ask for a letter."""
         self._night.fall()
         self._wake.set()
-        if self.desk.bisection.sentences:
-            self._letters_wake.set()
+        self.intake.letters.wake()
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         while not condition():
             self._wake.clear()
             await self._wake.wait()
-
-    # --- records in ---------------------------------------------------------------------------------------------------
-
-    async def consume(self) -> None:
-        """Poll, plan and admit for ever."""
-        board, source = self._office.board, self._office.parts.source
-        while True:
-            polled = await source.poll(self._held(), POLL_SECONDS)
-            if isinstance(polled, Trouble):
-                board.block(_cause(polled), polled.reason, polled.detail)
-                await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
-                continue
-            board.clear("source")
-            if polled:
-                board.clear(f"source {polled[0].position.topic_partition}")
-                await self._take_in(polled)
-
-    def _held(self) -> frozenset[TopicPartition]:
-        """Partitions to leave out of the poll: their topic's part of the backlog is full, their span or their letters
-        have grown too far."""
-        letters = self._letters_by_partition()
-        outbox, ledger = self.desk.outbox, self.desk.ledger
-        full = {tp.topic for tp in self.partitions if not outbox.has_room(tp.topic)}
-        return frozenset(
-            tp
-            for tp in self.partitions
-            if tp.topic in full
-            or letters.get(tp, 0) >= LETTERS_PER_PARTITION
-            or ledger.span(tp) >= self._settings.bounds.span
-        )
-
-    def _letters_by_partition(self) -> dict[TopicPartition, int]:
-        counts: dict[TopicPartition, int] = {}
-        for letter in self._letters:
-            partition = letter.record.position.topic_partition
-            counts[partition] = counts.get(partition, 0) + 1
-        return counts
-
-    async def _take_in(self, records: Iterable[Record]) -> None:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        for record in records:
-            self._admit(record)
-            if loop.time() - began > SLICE_SECONDS:
-                self.wake()
-                await asyncio.sleep(0)
-                began = loop.time()
-        self.wake()
-
-    def _admit(self, record: Record) -> None:
-        plan = self._office.parts.planner.plan(record)
-        admitted = self.desk.admit(record, plan, self._office.clock.now())
-        partition = record.position.topic_partition
-        self.expected[partition] = record.position.offset + 1
-        self.last_timestamps[partition] = record.timestamp
-        self._tell_plan(record, plan)
-        report_ends(self._office, admitted.ended)
-        for route, state in admitted.repeated:
-            self._office.parts.emit(RecordRepeated(self._office.lane, route, state))
-        for rejection in admitted.rejections:
-            self._letters.append(Letter(record, rejection))
-            self._letters_wake.set()
-
-    def _tell_plan(self, record: Record, plan: Plan) -> None:
-        age = self._office.clock.now() - record.timestamp
-        lane, topic, emit = self._office.lane, record.position.topic, self._office.parts.emit
-        match plan:
-            case Planned():
-                count = len(plan.commands) + len(plan.ended)
-                emit(RecordPlanned(lane, topic, plan.event_type, "planned", "", count, age))
-            case Ignored(reason, event_type):
-                emit(RecordPlanned(lane, topic, event_type, "ignored", reason, 0, age))
-            case Rejected(rejection):
-                emit(RecordPlanned(lane, topic, "", "rejected", rejection.reason, 0, age))
-
-    async def bury(self) -> None:
-        """Write the letters; only then is their record's part settled, or their command ended."""
-        while True:
-            while not self._letters and not self.desk.bisection.sentences:
-                self._letters_wake.clear()
-                await self._letters_wake.wait()
-            for sentence in list(self.desk.bisection.sentences)[:LETTERS_AT_ONCE]:
-                await bury(self._office, self.desk, sentence)
-                report_ends(self._office, self.desk.convict(sentence))
-            letters = [self._letters[i] for i in range(min(len(self._letters), LETTERS_AT_ONCE))]
-            append = self._office.parts.dead_letters.append
-            await asyncio.gather(*(append(DeadLetter(self._office.lane, x.record, x.rejection)) for x in letters))
-            for letter in letters:
-                self._letters.popleft()
-                self.desk.ledger.settle(letter.record.position)
-                rejection = letter.rejection
-                route = rejection.route or ""
-                self._office.parts.emit(DeadLettered(self._office.lane, rejection.reason, route, rejection.detail))
 
     # --- requests out -------------------------------------------------------------------------------------------------
 
@@ -347,9 +225,6 @@ class Tenure:
             drift=desk.drift,
         )
 
-    def behind(self, partition: TopicPartition, extent: Extent) -> int:
-        return max(0, extent.end - self.expected.get(partition, extent.end))
-
     def open_groups(self, limit: int) -> list[Waiting]:
         """The open groups that go out next, as things stand."""
         return self.desk.outbox.explain(
@@ -390,7 +265,3 @@ def outcome_records(ends: list[Ended], epoch: int) -> list[Outcomes]:
                 )
             )
     return records
-
-
-def _cause(trouble: Trouble) -> str:
-    return "source" if trouble.partition is None else f"source {trouble.partition}"

@@ -30,7 +30,7 @@ class Mutant:
 FLIGHT, TENURE, LANE, GATE = (f"consumer.engine.{name}" for name in ("flight", "tenure", "lane", "gate"))
 DESK, MEMORY, LANDING, THREADS = (f"consumer.core.{name}" for name in ("desk", "memory", "landing", "threads"))
 BOOKS, LEDGER, CASE, OUTBOX = (f"consumer.core.{name}" for name in ("books", "ledger", "case", "outbox"))
-QUOTA, RECOVERY = "consumer.core.quota", "consumer.engine.recovery"
+QUOTA, RECOVERY, LETTERS = "consumer.core.quota", "consumer.engine.recovery", "consumer.engine.letters"
 
 NO_LOOK_FOR_ENDS = Mutant("", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False")
 
@@ -129,7 +129,7 @@ MUTANTS = (
     ),
     Mutant(
         "dead letters are not awaited",
-        f"{TENURE}:Tenure.bury",
+        f"{LETTERS}:Letters._bury_records",
         "await asyncio.gather(*(append(DeadLetter(self._office.lane, x.record, x.rejection)) for x in letters))",
         "gone = [asyncio.ensure_future(append(DeadLetter(self._office.lane, x.record, x.rejection))) for x in letters]",
     ),

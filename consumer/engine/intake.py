@@ -1,0 +1,197 @@
+"""Records in: polled, planned and admitted, as far as there is room, and slowly where a source is flooded by poison."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from consumer.core.desk import Admitted, Desk
+from consumer.core.facts import RecordPlanned, RecordRepeated
+from consumer.core.flood import Floods
+from consumer.core.model import Ignored, Plan, Planned, Record, Rejected, TopicPartition, Trouble
+from consumer.core.ports import Extent
+from consumer.engine.flight import Office, report_ends
+from consumer.engine.letters import Letters
+from consumer.engine.settings import LaneSettings
+
+POLL_SECONDS = 0.5
+SLICE_SECONDS = 0.010
+TROUBLE_PAUSE_SECONDS = 1.0
+# Ends that the journal has not yet, because it takes nothing: so many are about 50 MiB.
+UNWRITTEN_ENDS = 50_000
+POISON = "poison_flood"
+FLOOD = "flood "
+
+
+class Intake:
+    """The reading side of a tenure. `expected` is the offset after the last admitted record of each partition, from
+    which a new assignment goes on; `wake` is called when what came in may let something go out."""
+
+    def __init__(self, office: Office, settings: LaneSettings, desk: Desk, wake: Callable[[], None]) -> None:
+        self.expected: dict[TopicPartition, int] = {}
+        self.partitions: frozenset[TopicPartition] = frozenset()
+        self.last_timestamps: dict[TopicPartition, float] = {}
+        self.letters = Letters(office, desk, settings.flood.letters_per_second)
+        self._office = office
+        self._settings = settings
+        self._desk = desk
+        self._wake = wake
+        self._floods = Floods(settings.flood)
+        # Polled, not admitted: what came with the record that began the flood. At most one poll for each source.
+        self._aside: dict[str, deque[Record]] = {}
+        self._next_try: dict[str, float] = {}
+        self._fruitless: dict[str, int] = {}
+        self._resumes = office.switch.resumes
+
+    async def consume(self) -> None:
+        """Poll, plan and admit for ever."""
+        board, source = self._office.board, self._office.parts.source
+        # What lay aside will be polled again: reading goes on at `expected`.
+        self._aside.clear()
+        while True:
+            await self._work_off()
+            polled = await source.poll(self.held(), POLL_SECONDS)
+            if isinstance(polled, Trouble):
+                board.block(_cause(polled), polled.reason, polled.detail)
+                await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
+                continue
+            board.clear("source")
+            self._look_for_ends_of_floods(polled[0].position.topic if polled else None)
+            if polled:
+                board.clear(f"source {polled[0].position.topic_partition}")
+                await self._take_in(polled)
+
+    def behind(self, partition: TopicPartition, extent: Extent) -> int:
+        """How many records of a partition were not admitted yet."""
+        return max(0, extent.end - self.expected.get(partition, extent.end))
+
+    # --- what is not read ---------------------------------------------------------------------------------------------
+
+    def held(self) -> frozenset[TopicPartition]:
+        """Partitions to leave out of the poll."""
+        return frozenset(partition for partition in self.partitions if self.held_by(partition))
+
+    def held_by(self, partition: TopicPartition) -> str:
+        """Why a partition is left out of the poll; empty when it is not."""
+        reasons = {
+            "flood": bool(self._aside.get(partition.topic)),
+            "journal": len(self._desk.unwritten) >= UNWRITTEN_ENDS,
+            "backlog": not self._desk.outbox.has_room(partition.topic),
+            "dead_letters": self.letters.full(partition),
+            "span": self._desk.ledger.span(partition) >= self._settings.bounds.span,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    async def _take_in(self, records: Iterable[Record]) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        left = deque(records)
+        while left:
+            topic = left[0].position.topic
+            if self._floods.flood(topic) is not None:
+                self._put_aside(topic, left)
+                break
+            self._admit(left.popleft())
+            if loop.time() - began > SLICE_SECONDS:
+                self._wake()
+                await asyncio.sleep(0)
+                began = loop.time()
+        self._wake()
+
+    def _admit(self, record: Record) -> str | None:
+        """Take up a record; the reason, where nothing but dead letters came of it."""
+        plan = self._office.parts.planner.plan(record)
+        admitted = self._desk.admit(record, plan, self._office.clock.now())
+        partition = record.position.topic_partition
+        self.expected[partition] = record.position.offset + 1
+        self.last_timestamps[partition] = record.timestamp
+        self._tell_plan(record, plan)
+        report_ends(self._office, admitted.ended)
+        for route, state in admitted.repeated:
+            self._office.parts.emit(RecordRepeated(self._office.lane, route, state))
+        for rejection in admitted.rejections:
+            self.letters.put(record, rejection)
+        poison = _poison(plan, admitted)
+        self._floods.see(record.position.topic, poison)
+        return poison
+
+    def _tell_plan(self, record: Record, plan: Plan) -> None:
+        age = self._office.clock.now() - record.timestamp
+        lane, topic, emit = self._office.lane, record.position.topic, self._office.parts.emit
+        match plan:
+            case Planned():
+                count = len(plan.commands) + len(plan.ended)
+                emit(RecordPlanned(lane, topic, plan.event_type, "planned", "", count, age))
+            case Ignored(reason, event_type):
+                emit(RecordPlanned(lane, topic, event_type, "ignored", reason, 0, age))
+            case Rejected(rejection):
+                emit(RecordPlanned(lane, topic, "", "rejected", rejection.reason, 0, age))
+
+    # --- floods -------------------------------------------------------------------------------------------------------
+
+    def _put_aside(self, topic: str, records: deque[Record]) -> None:
+        flood = self._floods.flood(topic)
+        if flood is None:
+            return
+        self._aside[topic] = records
+        if topic not in self._next_try:
+            seconds = self._settings.flood.probe_seconds
+            self._next_try[topic] = asyncio.get_running_loop().time() + seconds
+            how = f"one record is tried every {seconds:.0f} s; to read on at once: vestnik lane resume"
+            self._office.board.block(_flooded(topic), POISON, f"{flood.words}; {how}")
+
+    async def _work_off(self) -> None:
+        """Try what lies aside: one record when its time has come, all after good ones, or when somebody says so."""
+        if self._office.switch.resumes != self._resumes:
+            self._resumes = self._office.switch.resumes
+            for topic in self._floods.sources:
+                self._floods.lift(topic)
+        for topic in list(self._aside):
+            await self._try_aside(topic)
+            if self._floods.flood(topic) is None:
+                self._end_flood(topic)
+                await self._take_in(self._aside.pop(topic))
+
+    async def _try_aside(self, topic: str) -> None:
+        """One record of a flooded source, if it is time; after a good one the next follows at once."""
+        loop = asyncio.get_running_loop()
+        aside = self._aside[topic]
+        while aside and loop.time() >= self._next_try[topic] and self._floods.flood(topic) is not None:
+            if self._admit(aside.popleft()) is not None:
+                self._next_try[topic] = loop.time() + self._settings.flood.probe_seconds
+            self._wake()
+            await asyncio.sleep(0)
+
+    def _look_for_ends_of_floods(self, polled: str | None) -> None:
+        """A flooded source that was asked again and again and gives nothing more holds nothing back."""
+        for topic in self._floods.sources:
+            if polled == topic or any(self.held_by(each) for each in self.partitions if each.topic == topic):
+                self._fruitless.pop(topic, None)
+                continue
+            self._fruitless[topic] = self._fruitless.get(topic, 0) + 1
+            if self._fruitless[topic] > len(self.partitions):
+                self._floods.lift(topic)
+        for topic in self._next_try.keys() - set(self._floods.sources):
+            self._end_flood(topic)
+
+    def _end_flood(self, topic: str) -> None:
+        self._next_try.pop(topic, None)
+        self._fruitless.pop(topic, None)
+        self._office.board.clear(_flooded(topic))
+
+
+def _poison(plan: Plan, admitted: Admitted) -> str | None:
+    """One route that fails while others make something of the record floods nothing."""
+    parts = len(plan.commands) + len(plan.ended) + len(plan.rejections) if isinstance(plan, Planned) else 1
+    if not admitted.rejections or len(admitted.rejections) < parts:
+        return None
+    return admitted.rejections[0].reason
+
+
+def _flooded(topic: str) -> str:
+    return FLOOD + topic
+
+
+def _cause(trouble: Trouble) -> str:
+    return "source" if trouble.partition is None else f"source {trouble.partition}"
