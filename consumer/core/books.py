@@ -115,28 +115,30 @@ class Books:
         The memory learns of it from the journal. A desk that is let go before takes it along: who owns the lane next,
         this process or another, plans the command again, and ends it again.
         """
-        command = end.command
         self.unwritten.append(end)
         self.ended += 1
-        self._fresh[command.id] = command.digest
-        if len(self._fresh) > self._fresh_room:
-            self._fresh = {id_: digest for id_, digest in self._fresh.items() if self.memory.ended(id_) is None}
-            self._fresh_room = _FRESH_ROOM + 2 * len(self._fresh)
-        self._close(command)
+        self._close(end.command)
 
     def ended_as(self, id_: bytes) -> bytes | None:
         """The digest under which a command has ended, durably or in these books alone."""
         return self._fresh.get(id_) or self.memory.ended(id_)
 
     def settle(self, command: Command) -> None:
-        """It is over, and the journal says so."""
-        self.memory.end(command.id, command.digest)
+        """It is over: its landing is in the journal. Whether as the first one of its attempt, and under no newer claim,
+        the memory learns from there; who was cut off meanwhile must not take its own word for it as owner again."""
         self._close(command)
 
     def _close(self, command: Command) -> None:
+        self._remember(command)
         live = self.live.pop(command.id)
         self._leave(live)
         self._settle_all(live.positions[live.settled :])
+
+    def _remember(self, command: Command) -> None:
+        self._fresh[command.id] = command.digest
+        if len(self._fresh) > self._fresh_room:
+            self._fresh = {id_: digest for id_, digest in self._fresh.items() if self.memory.ended(id_) is None}
+            self._fresh_room = _FRESH_ROOM + 2 * len(self._fresh)
 
     def _settle_all(self, positions: Iterable[Position]) -> None:
         for position in positions:

@@ -97,10 +97,6 @@ class Memory:
                 return (value & 0xFFFFFFFF).to_bytes(DIGEST_BYTES)
         return None
 
-    def end(self, id_: bytes, digest: bytes) -> None:
-        """The owner ended this command; its own landing will say the same again."""
-        self._end(id_, digest, self.last_timestamp)
-
     def attempted(self, thread: int) -> int | None:
         """The highest rank that was ever attempted on the thread, whatever came of it."""
         return max((value - _RANK_BIAS for value in self._ranks.values(thread)), default=None)

@@ -332,12 +332,33 @@ def test_an_end_that_was_not_written_dies_with_its_desk_and_the_next_one_ends_it
     assert again.unwritten == [end]
 
 
+def test_a_landing_that_came_too_late_is_forgotten_with_its_desk() -> None:
+    """Another owner has landed the attempt as unsure before; who was cut off meanwhile does not know that yet."""
+    table = Table()
+    record = table.plan(one := command("a"))
+    batch = table.take()
+    (attempted,) = attempt_records(batch, {one.id: (record.position,)})
+    table.write(attempted)
+    table.desk.land(batch.commands, (Outcome.DELIVERED,))
+    table.plan(one)
+    assert table.admitted.repeated == (("route", "ended"),)
+    table.write(Claim(epoch=2, member="other"))
+    (attempt,) = table.memory.open_attempts.values()
+    table.write(lost(attempt, 2, table.memory))
+    table.desk.release()
+    again = Desk(Outbox(Bounds(), slack_with_ladder), Ledger(), table.memory)
+    again.admit(record, Planned("order.created", (one,)), 1000.0)
+    assert again.ledger.committable() == {}
+    assert again.due
+
+
 def test_ends_that_the_memory_knows_are_not_kept_twice_for_ever() -> None:
     table = Table()
     for number in range(5000):
         table.plan(one := command(f"e{number}"))
         table.desk.expire(one.deadline)
-        table.memory.end(one.id, one.digest)  # the journal was read back
+        ids, digests = [one.id.hex()], [one.digest.hex()]
+        table.write(Outcomes(epoch=1, outcome="expired", ids=ids, digests=digests, routes=["route"]))
         table.plan(one)
         assert table.admitted.repeated == (("route", "ended"),)
     assert len(table.desk._books._fresh) < 2000

@@ -174,7 +174,7 @@ def test_tries_and_doubts_are_dropped_when_the_command_ends() -> None:
     record = landing("1.1", verdict="unsure", tried=True, doubtful=[command_id(1).hex()])
     memory = told(claim(1), attempt("1.1", parcel(columns([1]))), record)
     assert memory.tries(command_id(1)) == 1
-    memory.end(command_id(1), digest(1))
+    memory = told(claim(1), attempt("1.1", parcel(columns([1]))), record, outcomes(1, [1]))
     assert (memory.tries(command_id(1)), memory.doubtful(command_id(1))) == (0, None)
 
 
@@ -184,12 +184,11 @@ def test_a_command_that_has_ended_is_neither_tried_nor_in_doubt() -> None:
     assert (memory.tries(command_id(1)), memory.doubtful(command_id(1))) == (0, None)
 
 
-def test_the_owner_may_end_and_attempt_at_once() -> None:
+def test_the_owner_may_mark_what_it_is_about_to_attempt() -> None:
     memory = told(claim(1))
-    memory.end(command_id(1), digest(1))
     memory.mark_attempted(7, 5)
     memory.mark_attempted(7, 4)
-    assert (memory.ended(command_id(1)), memory.attempted(7), memory.attempted(8)) == (digest(1), 5, None)
+    assert (memory.attempted(7), memory.attempted(8)) == (5, None)
 
 
 @pytest.mark.parametrize("rank", [-5, 0, 1 << 62, -(1 << 63)])
@@ -348,11 +347,6 @@ class MemoryAgainstPlainDicts(RuleBasedStateMachine):
         self.memory.apply(self.log.entry(outcomes(self.epoch, numbers)))
         for number in numbers:
             self.end(number)
-
-    @rule(number=st.integers(0, 11))
-    def end_at_once(self, number: int) -> None:
-        self.memory.end(command_id(number), digest(number))
-        self.end(number)
 
     @invariant()
     def agrees(self) -> None:
