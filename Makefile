@@ -11,6 +11,7 @@ DEMO_SECONDS ?= 60
 DEMO_REPORT ?=
 DEMO_FAST ?=
 BENCH_JSON ?=
+SEEDS ?= 0-1999
 CHAOS ?=
 
 export UV_PROJECT_ENVIRONMENT := .venv
@@ -36,6 +37,9 @@ chaos: .venv/.ready ## thirty minutes of the fault matrix: rows measured into te
 
 chaos-full: .venv/.ready ## every row of the fault matrix, hours; goes on after the rows that have passed on this commit
 	@$(BIN)/python -m tests.chaos --full --resume $(CHAOS)
+
+worlds: .venv/.ready ## 2,000 simulated worlds and every planted bug, on all cores; goes on where it was broken off; SEEDS=A-B
+	@$(BIN)/python -m tests.world --seeds $(SEEDS) --mutants --resume --report
 
 check: .venv/.ready ## style, types and tidiness; no other test
 	@$(BIN)/ruff check .

@@ -1,20 +1,24 @@
-"""Runs worlds by the thousand, or every planted bug: `python -m tests.world --seeds 0-1999`, `--mutants`.
+"""Runs worlds by the thousand, or every planted bug: `python -m tests.world --seeds 0-1999`, `--mutants`, `--report`.
 
 A line for each violation; the summary goes as one line of JSON to `results.jsonl` beside this file, every hundred
-worlds, so that a run that was broken off goes on with `--resume`. The exit code is 1 where anything was violated.
+worlds, so that a run that was broken off goes on with `--resume`. Worlds are spread over `--processes`; what comes of a
+seed does not depend on that. The exit code is 1 where anything was violated.
 """
 
 import argparse
-import json
-import subprocess
+import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from tests.world.mutants import MUTANTS, SEEDS, hunt
+from tests.world.log import Log, Tally, report
+from tests.world.mutants import MUTANTS, SEEDS, Catch, Mutant, hunt
+from tests.world.witness import Violation
 from tests.world.world import Result, run_world
 
 HERE = Path(__file__).parent
@@ -22,65 +26,16 @@ RESULTS = HERE / "results.jsonl"
 CHUNK = 100
 
 
-@dataclass
-class Tally:
-    """What came of a range of seeds."""
-
-    first: int
-    last: int
-    began: float = field(default_factory=time.monotonic)
-    worlds: int = 0
-    events: int = 0
-    pushes: int = 0
-    repeats: int = 0
-    residuals: int = 0
-    lives: int = 0
-    faults: int = 0
-    failed: dict[int, list[str]] = field(default_factory=dict)
-
-    def add(self, result: Result) -> None:
-        self.worlds += 1
-        self.events += result.events
-        self.pushes += result.pushes
-        self.repeats += result.repeats
-        self.residuals += result.residuals
-        self.lives += result.lives
-        self.faults += len(result.faults)
-        if result.violations:
-            self.failed[result.seed] = result.rules
-
-    def summary(self) -> dict[str, Any]:
-        counts = ("worlds", "events", "pushes", "repeats", "residuals", "lives", "faults")
-        return {
-            "commit": commit(),
-            "seeds": f"{self.first}-{self.last}",
-            "seconds": round(time.monotonic() - self.began, 1),
-            **{name: getattr(self, name) for name in counts},
-            "violations": len(self.failed),
-            "failed": self.failed,
-        }
-
-
-def commit() -> str:
-    """The commit that was run, with a plus where the tree differs from it."""
-    head = _git("rev-parse", "--short=12", "HEAD")
-    dirty = _git("status", "--porcelain", "--untracked-files=no", "--", "consumer", "schemas", "tests/world/*.py")
-    return f"{head}+" if dirty else head
-
-
-def _git(*words: str) -> str:
-    done = subprocess.run(["git", "-C", str(HERE), *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or ("unknown" if words[0] == "rev-parse" else "")
-
-
 def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
-def write(record: dict[str, Any]) -> None:
-    with RESULTS.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")
+@contextmanager
+def pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    """Workers that have the sources as they are now, whatever becomes of the files meanwhile."""
+    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as workers:
+        yield workers
 
 
 def chunks(first: int, last: int) -> Iterator[range]:
@@ -88,61 +43,78 @@ def chunks(first: int, last: int) -> Iterator[range]:
         yield range(start, min(start + CHUNK, last + 1))
 
 
-def finished() -> set[str]:
-    """The ranges that this commit has run already."""
-    if not RESULTS.exists():
-        return set()
-    records = [json.loads(line) for line in RESULTS.read_text("utf-8").splitlines()]
-    now = commit()
-    return {str(record["seeds"]) for record in records if record.get("commit") == now and "worlds" in record}
+def world(seed: int) -> Result:
+    """A world that cannot go on is a violation, and no reason not to run the next one."""
+    try:
+        return run_world(seed)
+    except Exception as error:  # noqa: BLE001 - the outermost line of a run
+        return Result(seed, [Violation("crash", f"the world ended with {error!r}")], "")
 
 
-def run_seeds(first: int, last: int, done: set[str]) -> int:
+def run_seeds(seeds: range, log: Log, workers: ProcessPoolExecutor, done: set[str]) -> int:
     failed = 0
-    for seeds in chunks(first, last):
-        tally = Tally(seeds[0], seeds[-1])
-        if f"{tally.first}-{tally.last}" in done:
+    for chunk in chunks(seeds[0], seeds[-1]):
+        tally = Tally(chunk[0], chunk[-1])
+        if tally.name in done:
             continue
-        for seed in seeds:
-            result = run_world(seed)
+        for result in workers.map(world, chunk):
             tally.add(result)
             for violation in result.violations:
-                say(f"seed {seed}: {violation}")
-        write(tally.summary())
+                say(f"seed {result.seed}: {violation}")
+        log.write(tally.summary())
         failed += len(tally.failed)
-        say(f"{tally.first}-{tally.last}: {tally.worlds} worlds, {len(tally.failed)} with violations")
+        say(f"{tally.name}: {tally.worlds} worlds, {len(tally.failed)} with violations")
     return failed
 
 
-def run_mutants() -> int:
+def chase(mutant: Mutant) -> Catch:
+    return hunt(mutant, range(SEEDS))
+
+
+def run_mutants(log: Log, workers: ProcessPoolExecutor) -> int:
     """Every planted bug must be noticed within `SEEDS` seeds."""
     began = time.monotonic()
     caught: dict[str, Any] = {}
-    for mutant in MUTANTS:
-        catch = hunt(mutant, range(SEEDS))
-        caught[mutant.name] = None if catch.seed is None else {"seed": catch.seed, "rules": catch.rules}
-        say(f"{mutant.name}: " + ("NOT NOTICED" if catch.seed is None else f"seed {catch.seed}, {catch.rules}"))
+    for catch in workers.map(chase, MUTANTS):
+        name = catch.mutant.name
+        caught[name] = None if catch.seed is None else {"seed": catch.seed, "rules": list(catch.rules)}
+        say(f"{name}: " + ("NOT NOTICED" if catch.seed is None else f"seed {catch.seed}, {', '.join(catch.rules)}"))
     missed = [name for name, catch in caught.items() if catch is None]
     seconds = round(time.monotonic() - began, 1)
-    write({"commit": commit(), "mutants": len(caught), "missed": missed, "seconds": seconds, "caught": caught})
+    log.write({"mutants": len(caught), "missed": missed, "seconds": seconds, "caught": caught})
     say(f"{len(caught) - len(missed)} of {len(caught)} mutants noticed")
     return len(missed)
 
 
+def seed_range(text: str) -> range:
+    """`A-B`, both counted in; or one seed."""
+    first, _, last = text.partition("-")
+    if not first.isdecimal() or (last and not last.isdecimal()) or int(last or first) < int(first):
+        raise argparse.ArgumentTypeError(f"{text!r} is no range of seeds; one looks like 0-1999")
+    return range(int(first), int(last or first) + 1)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.world", description=__doc__)
-    parser.add_argument("--seeds", metavar="A-B", help="run the worlds of these seeds")
-    parser.add_argument("--resume", action="store_true", help="leave out ranges that this commit has run already")
+    parser.add_argument("--seeds", metavar="A-B", type=seed_range, help="run the worlds of these seeds")
+    parser.add_argument("--resume", action="store_true", help="leave out what was run with the very same sources")
     parser.add_argument("--mutants", action="store_true", help="run every planted bug")
+    parser.add_argument("--report", action="store_true", help="say what the results hold, and which seeds are open")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many worlds at a time")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the summaries are kept")
     chosen = parser.parse_args()
-    failed = 0
-    if chosen.seeds:
-        first, _, last = chosen.seeds.partition("-")
-        failed += run_seeds(int(first), int(last or first), finished() if chosen.resume else set())
-    if chosen.mutants:
-        failed += run_mutants()
-    if not chosen.seeds and not chosen.mutants:
+    if not chosen.seeds and not chosen.mutants and not chosen.report:
         parser.print_help()
+        return 2
+    log = Log(chosen.results, chosen.processes)
+    failed = 0
+    with pool(chosen.processes) as workers:
+        if chosen.seeds:
+            failed += run_seeds(chosen.seeds, log, workers, log.finished() if chosen.resume else set())
+        if chosen.mutants and not (chosen.resume and log.hunted()):
+            failed += run_mutants(log, workers)
+    if chosen.report:
+        say(report(log.records))
     return int(failed > 0)
 
 

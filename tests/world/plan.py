@@ -101,8 +101,7 @@ def design(seed: int) -> Design:
         ),
         mood=_mood(dice),
         each=dice.random() < 0.5,
-        # Where most people are refused, the lane takes it for a provider that refuses everything, and asks slowly.
-        bad=min(dice.choice([0, 1, 2, 3]), customers // 12),
+        bad=dice.choice([0, 1, 2, 3]),
         trade=Trade(
             events=dice.randrange(80, 120) if tight else dice.randrange(40, 160),
             customers=customers,

@@ -16,6 +16,7 @@ from consumer.core.routes import RouteSet, load_routes
 
 MEMORY_SECONDS = 12 * 3600.0
 SHORT_TTL, LONG_TTL = 40.0, 3 * 3600.0
+CROWD = 1000
 STATUSES = ("processing", "shipped", "ready_for_pickup", "delivered")
 
 ROUTES = """
@@ -322,7 +323,7 @@ class Shop:
         return [self._draft("bonus.accrued", self._customer(), {"bonus": bonus}, "bonus-accrued")]
 
     def _burst(self) -> list[Draft]:
-        people = self._dice.sample(range(1000), self._dice.randrange(5, 25))
+        people = self._dice.sample(range(CROWD), self._dice.randrange(5, 25))
         bonus = {"operation_id": "burst", "amount": "100"}
         return [self._draft("bonus.expiring", f"p{person}", {"bonus": bonus}, "bonus-expiring") for person in people]
 

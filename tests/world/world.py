@@ -13,7 +13,7 @@ from tests.world.nemesis import Nemesis
 from tests.world.plan import Design, design
 from tests.world.pods import Pod, Surroundings, Town
 from tests.world.provider import Mood, Provider
-from tests.world.shop import Shop
+from tests.world.shop import CROWD, Shop
 from tests.world.witness import Attempt, Violation, Witness
 
 EPOCH = 1_700_000_000.0
@@ -58,7 +58,7 @@ class World:
             outside, random.Random(f"provider {plan.seed}"), plan.timeout_seconds, plan.lost_for_seconds
         )
         provider.mood, provider.each = plan.mood, plan.each
-        provider.bad_recipients = frozenset(f"c{number}" for number in range(plan.bad))
+        provider.bad_recipients = bad_recipients(plan)
         self.shop = Shop(plan.trade, random.Random(f"shop {plan.seed}"), self._publish, self.true_now)
         self.witness = Witness(self.shop)
         self.around = Surroundings(plan, outside, self.broker, provider, self.witness)
@@ -204,6 +204,16 @@ class World:
             faults=self.nemesis.done,
             settle_seconds=settled,
         )
+
+
+def bad_recipients(plan: Design) -> frozenset[str]:
+    """Whom the provider refuses: some customers, and some of a crowd that is told one text in one request.
+
+    Where most people are refused, the lane takes it for a provider that refuses everything, and asks slowly.
+    """
+    customers = min(plan.bad, plan.trade.customers // 12)
+    crowd = (number for number in range(CROWD) if number % 20 < plan.bad)
+    return frozenset([f"c{number}" for number in range(customers)] + [f"p{number}" for number in crowd])
 
 
 async def _live(seed: int) -> Result:
