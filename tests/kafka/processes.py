@@ -41,17 +41,17 @@ class Consumer:
     """One process of `vestnik run`; its log is kept."""
 
     def __init__(self, config: Path, log: Path) -> None:
-        self._config = config
         self._log = log
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
+        self.command = [str(Path(sys.executable).with_name("vestnik")), "run", "--config", str(config)]
+        self.environment: dict[str, str] = {}
 
     def start(self) -> Self:
-        vestnik = Path(sys.executable).with_name("vestnik")
-        environment = os.environ | {"VESTNIK_ADMIN_PORT": str(self.port), "VESTNIK_LOG_LEVEL": "info"}
+        own = {"VESTNIK_ADMIN_PORT": str(self.port), "VESTNIK_LOG_LEVEL": "info"}
+        environment = os.environ | own | self.environment
         with self._log.open("ab") as log:
-            command = [str(vestnik), "run", "--config", str(self._config)]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
         return self
 
     def signal(self, number: signal.Signals) -> None:

@@ -1,0 +1,159 @@
+"""Rows on processes that die: SIGKILL at thirteen named points, out of memory, and again and again."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.chaos.killpoints import POINTS
+from tests.chaos.ledger import Ledger, merged
+from tests.chaos.row import Outcome, Row
+from tests.chaos.waves import Load
+from tests.chaos.yard import Armed, Plot, Yard, yard
+from tests.kafka.ring import shared_bootstrap
+
+SHORT = "session timeout 6 s instead of 30 s, requests time out after 2 s, quotas 30 times as fast"
+RECOVERY_SECONDS = 10.0
+SIDE_BY_SIDE = 2
+FULL_KILLS, SELECTED_KILLS = 20, 2
+# How often a point is passed within a second or two: the trap springs at a random one of so many calls.
+CALLS = {"token-refresh": 1, "revoke": 1, "dead-letter": 2, "gate-wait": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """One world's kills: how long until both lanes sent again after each, and what came of everything."""
+
+    recoveries: Sequence[float]
+    ledger: Ledger
+
+
+async def kills(place: Yard, point: str, count: int, dice: Random) -> Killed:
+    """Kill the process at the point, so often; each time in the midst of its work, under load."""
+    recoveries: list[float] = []
+    async with place.load(Load(seed=dice.randrange(1000))):
+        began = time.monotonic()
+        consumer = _armed(place, point, dice)
+        await place.recovered(began, 90.0)
+        for _ in range(count):
+            await asyncio.sleep(dice.uniform(0.2, 1.5))
+            consumer, killed = await _killed(place, point, consumer, dice)
+            # What was on its way when the process died arrives within moments; later is the next process's.
+            recoveries.append(await place.recovered(killed + 0.5) + 0.5)
+    await place.settled(consumer)
+    assert await consumer.stop() == 0
+    return Killed(recoveries, await place.judged())
+
+
+def _armed(place: Yard, point: str, dice: Random) -> Armed:
+    return place.consumer(kill_at=f"{point}:{dice.randint(1, CALLS.get(point, 6))}")
+
+
+async def _killed(place: Yard, point: str, consumer: Armed, dice: Random) -> tuple[Armed, float]:
+    """The process that follows, and when the one before it died."""
+    if point == "on-the-wire":
+        for fake in place.fakes.values():
+            fake.fail("slow", seconds=0.4)
+    if point == "token-refresh":
+        place.staff.fail("hang", path="/oauth")
+    consumer.arm()
+    # Somebody else must join for a revoke; who comes after the others are dead comes a moment later.
+    joined = _armed(place, point, dice) if point == "revoke" else None
+    assert await consumer.died(60.0), f"{point}: the trap did not spring"
+    killed = time.monotonic()
+    for fake in place.fakes.values():
+        fake.heal()
+    return joined or _armed(place, point, dice), killed
+
+
+def _plot(point: str, number: int) -> Plot:
+    seconds = 5.0 if point == "token-refresh" else 3600.0
+    return Plot(f"{point}-{number}-{int(time.time() * 1000) % 10**8}", token_seconds=seconds)
+
+
+async def world(folder: Path, point: str, number: int, count: int) -> Killed:
+    plot = _plot(point, number)
+    async with yard(folder / plot.name, plot, shared_bootstrap()) as place:
+        return await kills(place, point, count, Random(f"{point} {number}"))
+
+
+async def side_by_side(jobs: Sequence[Callable[[], Awaitable[Killed]]]) -> list[Killed]:
+    """All of them, a few at a time: most of the time of a killed lane is waiting for its session to end."""
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(job: Callable[[], Awaitable[Killed]]) -> Killed:
+        async with room:
+            return await job()
+
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(one(job)) for job in jobs]
+    return [task.result() for task in running]
+
+
+def _outcome(done: Sequence[Killed], session_seconds: float) -> Outcome:
+    recoveries = [seconds for each in done for seconds in each.recoveries]
+    ledger, slowest = merged([each.ledger for each in done]), max(recoveries)
+    limit = session_seconds + RECOVERY_SECONDS
+    return Outcome(
+        ledger.kept and slowest <= limit,
+        f"{len(recoveries)} kills, {ledger.said}; both lanes sent again within {slowest:.1f} s",
+        {"kills": len(recoveries), "slowest_recovery_seconds": round(slowest, 1), **ledger.figures()},
+    )
+
+
+def at_point(point: str) -> Callable[[Path], Awaitable[Outcome]]:
+    """Twenty kills at one point, in worlds of their own."""
+
+    async def run(folder: Path) -> Outcome:
+        shared_bootstrap()
+        each = FULL_KILLS // SIDE_BY_SIDE
+        jobs = [lambda number=number: world(folder, point, number, each) for number in range(SIDE_BY_SIDE)]
+        return _outcome(await side_by_side(jobs), _plot(point, 0).session_seconds)
+
+    return run
+
+
+async def at_every_point(folder: Path) -> Outcome:
+    """Two kills at each of the thirteen points."""
+    shared_bootstrap()
+    jobs = [lambda point=point: world(folder, point, 0, SELECTED_KILLS) for point in POINTS]
+    return _outcome(await side_by_side(jobs), _plot("", 0).session_seconds)
+
+
+FAULT = "SIGKILL at a named point of the work"
+PROMISE = "nothing is lost; what was in flight is told again at most once, and never on a stop route"
+PASSES = "lost 0; duplicates ≤ recipients in flight; of stop routes 0; recovery ≤ session timeout + 10 s"
+AGAIN = "only what was in flight, on repeat routes"
+TEST = "tests/kafka/test_processes.py"
+
+ROWS = (
+    Row(
+        "C1",
+        f"{FAULT}: each of thirteen, {SELECTED_KILLS} times (rows C1.a to C1.m: {FULL_KILLS} times each)",
+        PROMISE,
+        PASSES,
+        at_every_point,
+        minutes=4.0,
+        selection=True,
+        compressed=SHORT,
+        again=AGAIN,
+        test=TEST,
+    ),
+    *(
+        Row(
+            f"C1.{letter}",
+            f"SIGKILL {point}, {FULL_KILLS} times",
+            PROMISE,
+            PASSES,
+            at_point(point),
+            minutes=2.5,
+            selection=False,
+            compressed=SHORT,
+            again=AGAIN,
+            test=TEST,
+        )
+        for letter, point in zip("abcdefghijklm", POINTS, strict=True)
+    ),
+)
