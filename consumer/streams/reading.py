@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.streams.clients import discard, probe, trouble_of
+from consumer.streams.entrance import explained
 from consumer.streams.settings import KafkaSettings
 
 START_SECONDS = 15.0
@@ -23,12 +24,12 @@ async def read_whole(settings: KafkaSettings, topics: Iterable[str]) -> list[Rec
     if isinstance(arguments, Trouble):
         return arguments
     try:
-        async with asyncio.timeout(READ_SECONDS), _reader(arguments, tuple(topics)) as reader:
+        async with asyncio.timeout(READ_SECONDS), reading_client(arguments, tuple(topics)) as reader:
             if isinstance(reader, Trouble):
                 return reader
             return await _everything(reader)
     except (KafkaError, TimeoutError, OSError) as error:
-        return trouble_of(error)
+        return await explained(trouble_of(error), arguments)
 
 
 async def read_one(settings: KafkaSettings, position: Position) -> Record | Trouble:
@@ -39,7 +40,7 @@ async def read_one(settings: KafkaSettings, position: Position) -> Record | Trou
     gone = Trouble("offset_out_of_range", "the record is gone", position.topic_partition)
     partition = aiokafka.TopicPartition(position.topic, position.partition)
     try:
-        async with asyncio.timeout(START_SECONDS), _reader(arguments, (position.topic,)) as reader:
+        async with asyncio.timeout(START_SECONDS), reading_client(arguments, (position.topic,)) as reader:
             if isinstance(reader, Trouble):
                 return reader
             reader.seek(partition, position.offset)
@@ -48,7 +49,7 @@ async def read_one(settings: KafkaSettings, position: Position) -> Record | Trou
     except OffsetOutOfRangeError:
         return gone
     except (KafkaError, TimeoutError, OSError) as error:
-        return trouble_of(error)
+        return await explained(trouble_of(error), arguments)
 
 
 async def committed_offsets(
@@ -61,18 +62,19 @@ async def committed_offsets(
     try:
         async with (
             asyncio.timeout(READ_SECONDS),
-            _reader(arguments | {"group_id": group}, tuple(topics)) as reader,
+            reading_client(arguments | {"group_id": group}, tuple(topics)) as reader,
         ):
             if isinstance(reader, Trouble):
                 return reader
             return {TopicPartition(*each): await reader.committed(each) for each in reader.assignment()}
     except (KafkaError, TimeoutError, OSError) as error:
-        return trouble_of(error)
+        return await explained(trouble_of(error), arguments)
 
 
 @asynccontextmanager
-async def _reader(arguments: dict[str, Any], topics: tuple[str, ...]) -> AsyncIterator[Any]:
-    """A consumer with all partitions of the topics assigned by hand; or the trouble in its place."""
+async def reading_client(arguments: dict[str, Any], topics: tuple[str, ...]) -> AsyncIterator[Any]:
+    """A consumer with all partitions of the topics assigned by hand; or the trouble in its place. Raises the library's
+    errors and TimeoutError while it starts."""
     consumer = aiokafka.AIOKafkaConsumer(**arguments)
     try:
         async with asyncio.timeout(START_SECONDS):

@@ -1,10 +1,8 @@
 """`vestnik lane`: how a lane stands and why it waits, asked of the process that runs it; pausing it, from anywhere."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import typer
 
@@ -13,11 +11,6 @@ from consumer.app.commands.shared import DEFAULT_CONFIG, FAILED, USAGE, ConfigPa
 if TYPE_CHECKING:
     from consumer.app.controlling import Wish
     from consumer.core.control import Order
-
-ANSWER_SECONDS = 5.0
-ANSWER_BYTES = 16 * 1024 * 1024
-# Who listens everywhere is asked here.
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to get away from it
 
 Standing = Mapping[str, Any]
 
@@ -40,9 +33,12 @@ def lane_show(
     import asyncio  # noqa: PLC0415
 
     from consumer.app import told  # noqa: PLC0415
+    from consumer.app.asking import NO_PORT, Unfit, admin_address, checked_address, fetched  # noqa: PLC0415
     from consumer.core.templates import nearest  # noqa: PLC0415
 
-    address = _address(config, output) if url is None else _checked(url)
+    address = admin_address(load(config, output)) if url is None else checked_address(url)
+    if address is None or isinstance(address, Unfit):
+        leave(NO_PORT if address is None else address.why, USAGE)
     report = asyncio.run(fetched(address))
     if isinstance(report, str):
         leave(report, FAILED)
@@ -113,59 +109,6 @@ def _told(wish: "Wish", config: Path, output: Format) -> "Order":
     if output is Format.JSON:
         told.as_json(controlling.plain(wish.lane, order))
     return order
-
-
-# --- asking -----------------------------------------------------------------------------------------------------------
-
-
-def _address(config: Path, output: Format) -> str:
-    """Of the admin port that the configuration names; the end of the command when it has mistakes."""
-    admin = load(config, output).config.admin
-    if admin.port == 0:
-        leave("admin.port is 0, any free one: say --url, as the log of the process names it", USAGE)
-    host = _EVERYWHERE.get(admin.host, admin.host)
-    return f"http://{f'[{host}]' if ':' in host else host}:{admin.port}"
-
-
-def _checked(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        sound = False
-    if not sound:
-        leave(f'--url: "{url}" is not like http://127.0.0.1:9464', USAGE)
-    return url.rstrip("/").removesuffix("/api/state")
-
-
-async def fetched(address: str) -> dict[str, Any] | str:
-    """The report of `/api/state`; why there is none, in words. Waits five seconds at most."""
-    import aiohttp  # noqa: PLC0415
-
-    timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
-    try:
-        async with aiohttp.ClientSession(timeout=timeout) as session, session.get(f"{address}/api/state") as response:
-            if response.status != 200:
-                return f"{address} answers with HTTP {response.status}: is that the admin port of Vestnik?"
-            report = json.loads(await _body(response.content))
-    except TimeoutError:
-        return f"{address} does not answer within {ANSWER_SECONDS:.0f} s"
-    except (aiohttp.ClientError, OSError) as error:
-        return f"{address} does not answer: does the process run, and is its admin port there? ({error})"
-    except (ValueError, RecursionError):
-        return f"what {address} answers is not the state of Vestnik"
-    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
-    return report if sound else f"what {address} answers is not the state of Vestnik"
-
-
-async def _body(content: Any) -> bytes:
-    """All of it; ValueError when it is longer than any state."""
-    body = b""
-    while piece := await content.read(1 << 16):
-        body += piece
-        if len(body) > ANSWER_BYTES:
-            raise ValueError("too long")
-    return body
 
 
 # --- telling ----------------------------------------------------------------------------------------------------------
