@@ -63,6 +63,10 @@ class Bisection:
         self._in_a_row = 0
         self.refused_texts: set[Message] = set()
 
+    def __contains__(self, id_: object) -> bool:
+        """Whether a command of that id is part of a refused batch."""
+        return id_ in self._case_of
+
     # --- what is asked ------------------------------------------------------------------------------------------------
 
     @property

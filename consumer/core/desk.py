@@ -55,7 +55,7 @@ class Desk:
         self.memory = memory
         self.closed = False
         self.restored = len(memory.parked)
-        self._books = Books(ledger, memory)
+        self.books = self._books = Books(ledger, memory)
         self.lot = Lot(self._books, outbox)
         self.doorman = Doorman(self._books, outbox, listed)
         self._doubts: dict[str, OpenAttempt] = {}

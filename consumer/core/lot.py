@@ -100,6 +100,11 @@ class Lot:
         self._asleep.put(sleeper)
         heappush(self._alarms, (sleeper.until, sleeper.command.id))
 
+    def asleep_until(self, id_: bytes) -> float | None:
+        """When a command that sleeps, and is not parked, wakes; None of any other."""
+        sleeper = self._asleep.get(id_)
+        return None if sleeper is None else sleeper.until
+
     # --- into the journal ---------------------------------------------------------------------------------------------
 
     def unwritten(self, now: float) -> list[Sleeper]:

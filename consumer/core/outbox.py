@@ -217,6 +217,10 @@ class Outbox:
         """The open groups, for explanation; they change with the outbox."""
         return tuple(self._groups.values())
 
+    def group_of(self, id_: bytes) -> Group | None:
+        """The open group in which a command waits; None where it is not open."""
+        return self._open.get(id_)
+
     def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
         """How long the open groups take in full detail, one request a gap."""
         return -(-self._sizes.places(capacity.recipients) // capacity.parcels) * gap_seconds
