@@ -15,7 +15,7 @@ ANSWERS = {"/livez": (200, b"ok\n"), "/readyz": (503, b"app-push: blocked: bad_k
 
 
 class _Port(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         status, body = ANSWERS[self.path]
         self.send_response(status)
         self.end_headers()

@@ -1,4 +1,4 @@
-"""`vestnik health`: is the process beside this one alive, asked of its admin port; for containers that have no shell."""
+"""`vestnik health`: is the process beside this one alive? For containers, which have no shell to ask with."""
 
 import http.client
 import os
