@@ -64,7 +64,8 @@ class TablePlanner:
             return Rejected(Rejection(f"{record.position}", "invalid_json"))
         if event.get("ignore"):
             return Ignored("no_route", "order.created")
-        return Planned("order.created", commands=(self.command(event, record),))
+        failed = (Rejection(f"{record.position}", event["fails"], route="other"),) if "fails" in event else ()
+        return Planned("order.created", commands=(self.command(event, record),), rejections=failed)
 
     def command(self, event: dict[str, Any], record: Record) -> Command:
         wordings = [Message("Заказ", text) for text in event.get("texts", ["готов"])]
