@@ -30,6 +30,7 @@ _AGAIN = HEADER_PREFIX + "again"
 _EXTEND_TTL = HEADER_PREFIX + "extend-ttl"
 _REVIVE = HEADER_PREFIX + "revive"
 _REDRIVES = HEADER_PREFIX + "redrives"
+_LETTER = HEADER_PREFIX + "letter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Backfilled:
     `revive`    ids of commands that have ended without telling anybody (expired, refused) and may try once more. Each
                 becomes the command `next_life(id)`, whoever revives it, so that two replays tell nobody twice.
     `redrives`  how often it came out of the dead letters.
+    `letter`    the id of the dead letter that it was, so that nobody redrives that one again.
     """
 
     record: Record
@@ -53,6 +55,7 @@ class Backfilled:
     extend_ttl_seconds: float = 0.0
     revive: frozenset[bytes] = frozenset()
     redrives: int = 0
+    letter: str = ""
 
     def to_headers(self) -> Headers:
         """The headers of its record in the backfill topic; those of the original that are not ours come first."""
@@ -68,6 +71,7 @@ class Backfilled:
             _EXTEND_TTL: repr(self.extend_ttl_seconds) if self.extend_ttl_seconds else "",
             _REVIVE: ",".join(sorted(id_.hex() for id_ in self.revive)),
             _REDRIVES: str(self.redrives) if self.redrives else "",
+            _LETTER: self.letter,
         }
         own = tuple((name, text.encode()) for name, text in texts.items() if text)
         return _foreign(self.record.headers) + own
@@ -109,10 +113,11 @@ def backfilled_of(record: Record) -> Backfilled | Malformed:
         redrives = _read(headers, _REDRIVES, int, "0")
         routes = _read(headers, _ROUTES, _words, "")
         replay = _read(headers, _REPLAY, str)
+        letter = _read(headers, _LETTER, str, "")
     except _MalformedError as error:
         return Malformed(error.args[0])
     original = replace(record, position=position, timestamp=timestamp, headers=_foreign(record.headers))
-    return Backfilled(original, replay, routes, _AGAIN in headers, extend_ttl_seconds, revive, redrives)
+    return Backfilled(original, replay, routes, _AGAIN in headers, extend_ttl_seconds, revive, redrives, letter)
 
 
 def original_of(record: Record, backfill: str) -> Record:

@@ -29,7 +29,7 @@ def commands_of(old: Backfilled) -> tuple[Command, ...]:
 
 def test_an_old_record_comes_back_as_it_first_stood() -> None:
     first = replace(record(order()), headers=(("traceparent", b"00-1"), ("vestnik-lane", b"x")))
-    old = Backfilled(first, "r-1", frozenset({"b", "a"}), True, 1.5, frozenset({b"\1" * 12, b"\2" * 12}), 2)
+    old = Backfilled(first, "r-1", frozenset({"b", "a"}), True, 1.5, frozenset({b"\1" * 12, b"\2" * 12}), 2, "a-1")
     again = backfilled_of(brought(old))
     assert again == replace(old, record=replace(first, headers=(("traceparent", b"00-1"),)))
     assert again == backfilled_of(brought(replace(old, record=first)))
