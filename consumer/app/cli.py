@@ -17,6 +17,7 @@ import typer
 from consumer.app.commands.auth import auth_app
 from consumer.app.commands.config import config_app
 from consumer.app.commands.health import health
+from consumer.app.commands.lag import lag
 from consumer.app.commands.lane import lane_app
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
@@ -44,6 +45,7 @@ app.add_typer(auth_app, name="auth")
 app.add_typer(lane_app, name="lane")
 app.add_typer(suppress_app, name="suppress")
 app.command()(health)
+app.command()(lag)
 
 LostOffsets = Annotated[
     Literal["latest", "earliest"] | None,
