@@ -18,9 +18,10 @@ Pair = tuple[str, str]
 @dataclass(slots=True)
 class Ledger:
     """Counts over all lanes. `lost`: records or commands that nobody was told and that nothing accounts for.
-    `in_flight`: who was to be told what by requests whose process died before they landed. `unknown`: commands given up in doubt.
-    `backwards`: steps of an order that were told after a later one. `letters_missing`: rejected records without a dead
-    letter; `copies`: the most copies of one letter. `over_quota`: requests over it, in the worst window."""
+    `in_flight`: who was to be told what by requests whose process died before they landed, or that no answer came to.
+    `unknown`: commands given up in doubt. `backwards`: steps of an order that were told after a later one. `letters_missing`: rejected records
+    without a dead letter; `copies`: the most copies of one letter. `over_quota`: requests over it, in the worst
+    window."""
 
     published: int = 0
     planned: int = 0
@@ -144,7 +145,7 @@ def _backwards(lane: LaneEvidence, shown: Mapping[Pair, list[float]]) -> Iterato
 
 
 def _in_flight(lane: LaneEvidence) -> int:
-    """Commands of the attempts that were open when somebody else took the lane, or at the end."""
+    """Commands of the attempts that were open when somebody else took the lane, or at the end, or landed in doubt."""
     attempts = attempts_of(lane.journal)
     recipients = {
         name: sum(len(parcel.commands) for parcel in attempt.parcels.values()) for name, attempt in attempts.items()
@@ -155,7 +156,8 @@ def _in_flight(lane: LaneEvidence) -> int:
         if isinstance(record, Attempt):
             opened[record.id] = recipients[record.id]
         elif isinstance(record, Landing):
-            opened.pop(record.attempt, None)
+            count = opened.pop(record.attempt, 0)
+            total += count if record.verdict in ("unsure", "mixed") else 0
         elif isinstance(record, Claim) and record.member != owner:
             owner = record.member
             total += sum(opened.values())

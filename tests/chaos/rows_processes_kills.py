@@ -69,8 +69,10 @@ async def _killed(place: Yard, point: str, consumer: Armed, dice: Random) -> tup
 
 
 def _plot(point: str, number: int) -> Plot:
-    seconds = 5.0 if point == "token-refresh" else 3600.0
-    return Plot(f"{point}-{number}-{int(time.time() * 1000) % 10**8}", token_seconds=seconds)
+    name = f"{point}-{number}-{int(time.time() * 1000) % 10**8}"
+    if point == "gate-wait":
+        return Plot(name, requests=6)  # so few that requests wait for one another
+    return Plot(name, token_seconds=5.0 if point == "token-refresh" else 3600.0)
 
 
 async def world(folder: Path, point: str, number: int, count: int) -> Killed:

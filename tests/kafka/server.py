@@ -1,5 +1,6 @@
 """A real Apache Kafka for tests: one broker in KRaft mode, its jars by Maven, on a free port of the loopback."""
 
+import base64
 import os
 import shutil
 import signal
@@ -10,6 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 HERE = Path(__file__).resolve().parent
 VERSION = "4.3.1"
@@ -43,16 +45,28 @@ def free_port() -> int:
         return port
 
 
+def new_identity() -> str:
+    """A cluster's id, as Kafka's own tool makes them."""
+    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+
+
 class KafkaServer:
     """One broker as a context. `kill` ends it as a power cut does, `restart` brings it back with its data and port;
-    `freeze` and `thaw` stop and continue the process."""
+    `freeze` and `thaw` stop and continue the process. A broker of a cluster is given the cluster's `identity`; a
+    property that is empty is left out."""
 
-    def __init__(self, *, properties: dict[str, str] | None = None) -> None:
-        self._properties = properties or {}
+    def __init__(self, *, properties: dict[str, str] | None = None, identity: str = "") -> None:
+        self.properties = properties or {}
+        self._identity = identity
         self._folder = Path(tempfile.mkdtemp(prefix="vestnik-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
         self.port = free_port()
-        self._controller_port = free_port()
+        self.controller_port = free_port()
+
+    @property
+    def data(self) -> Path:
+        """Where the partitions lie."""
+        return self._folder / "data"
 
     @property
     def bootstrap(self) -> str:
@@ -82,8 +96,9 @@ class KafkaServer:
         """Format the storage, start the broker and wait until it answers for metadata."""
         jars = fetch_jars()
         self._write_configuration()
-        identity = self._tool(jars, "kafka.tools.StorageTool", "random-uuid").strip()
-        self._tool(jars, "kafka.tools.StorageTool", "format", "--standalone", "-t", identity, "-c", self._config)
+        alone = [] if self._identity else ["--standalone"]
+        identity = self._identity or new_identity()
+        self._tool(jars, "kafka.tools.StorageTool", "format", *alone, "-t", identity, "-c", self._config)
         self._launch(jars)
 
     def restart(self) -> None:
@@ -111,11 +126,11 @@ class KafkaServer:
         wanted = {
             "process.roles": "broker,controller",
             "node.id": "1",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self._controller_port}",
+            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
-            "log.dirs": str(self._folder / "data"),
+            "log.dirs": str(self.data),
             "num.partitions": "1",
             "auto.create.topics.enable": "false",
             "offsets.topic.num.partitions": "4",
@@ -127,8 +142,8 @@ class KafkaServer:
             "group.min.session.timeout.ms": "1000",
             "log.cleaner.dedupe.buffer.size": "10485760",
             "log.retention.check.interval.ms": "1000",
-        } | self._properties
-        Path(self._config).write_text("".join(f"{name}={value}\n" for name, value in wanted.items()))
+        } | self.properties
+        Path(self._config).write_text("".join(f"{name}={value}\n" for name, value in wanted.items() if value))
         (self._folder / "log4j2.xml").write_text(LOG4J)
 
     def _java(self, jars: Path, *arguments: str) -> list[str]:
