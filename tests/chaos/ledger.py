@@ -17,11 +17,15 @@ Pair = tuple[str, str]
 
 @dataclass(slots=True)
 class Ledger:
-    """Counts over all lanes. `lost`: records or commands that nobody was told and that nothing accounts for.
-    `in_flight`: who was to be told what by requests whose process died before they landed, or that no answer came to.
-    `unknown`: commands given up in doubt. `backwards`: steps of an order that were told after a later one. `letters_missing`: rejected records
-    without a dead letter; `copies`: the most copies of one letter. `over_quota`: requests over it, in the worst
-    window."""
+    """Counts over all lanes.
+
+    `lost`       records or commands that nobody was told and that nothing accounts for
+    `unknown`    commands given up in doubt
+    `in_flight`  commands of requests whose process died before they landed, or that no answer came to
+    `backwards`  steps of an order that were told after a later one
+    `letters_missing` rejected records without a dead letter; `copies` is the most copies of one letter
+    `over_quota` requests over it, in the worst window
+    """
 
     published: int = 0
     planned: int = 0

@@ -15,8 +15,8 @@ DRIP_SECONDS = 1.0
 
 
 class Proxy:
-    """From `port` to `target_port`, until something is wrong. What was held back goes on when it heals; connections that
-    were cut or reset are gone."""
+    """From `port` to `target_port`, until something is wrong. What was held back goes on when it heals; connections
+    that were cut or reset are gone."""
 
     def __init__(self, target_port: int = 0) -> None:
         self.target_port = target_port

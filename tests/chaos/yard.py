@@ -174,6 +174,14 @@ class Yard:
 
         return await eventually("both lanes work", true, within_seconds)
 
+    async def ready(self, consumer: Consumer) -> None:
+        """Wait until the process owns its lanes or stands by."""
+
+        async def true() -> bool:
+            return all(state in ("standby", "working") for state in await self.states(consumer))
+
+        await eventually("it is ready", true)
+
     async def states(self, consumer: Consumer) -> list[str]:
         return [str((await consumer.lane(name)).get("state", "")) for name in self.plot.lanes]
 
