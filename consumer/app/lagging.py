@@ -84,11 +84,11 @@ NOBODY = Owner("", 0, "", (), "")
 async def lags(setup: Setup, lanes: Sequence[str], addresses: Sequence[str], now: float) -> list[LaneLag]:
     """Every lane's lag; one that cannot be looked at says why in `trouble`."""
     settings = wiring.kafka_settings(setup)
-    said = await orders(setup)
-    states = [report for address in addresses if isinstance(report := await fetched(address), dict)]
     async with inspecting(settings) as inspector:
         if isinstance(inspector, Trouble):
             return [_troubled(lane, inspector) for lane in lanes]
+        said = await orders(setup)
+        states = [report for address in addresses if isinstance(report := await fetched(address), dict)]
         look = _Look(setup, settings, inspector, now)
         return [
             await look.lane(lane, None if isinstance(said, str) else said.get(lane), owner_state(states, lane))
