@@ -58,7 +58,7 @@ def demo(seconds: Seconds = 60.0, rate: Rate = 6.0, report: Report = None, seed:
     raise typer.Exit(_run(lambda stop: run_demo(options, Console(), stop)))
 
 
-def fakes(
+def fakes(  # noqa: PLR0913 - the options of a command, each with a name of its own
     imshop_port: Port = 0,
     bitrix_port: Port = 0,
     onesignal_port: Port = 0,
@@ -66,9 +66,17 @@ def fakes(
     *,
     strangers: Strangers = "",
     token_file: TokenFile = None,
+    host: Annotated[
+        str, typer.Option(help="Where to listen: nobody else's business, unless in containers.")
+    ] = "127.0.0.1",
 ) -> None:
     """Fake providers on this machine until it is stopped; faults are switched over HTTP while they run."""
-    words = [f"--imshop-port={imshop_port}", f"--bitrix-port={bitrix_port}", f"--onesignal-port={onesignal_port}"]
+    words = [
+        f"--host={host}",
+        f"--imshop-port={imshop_port}",
+        f"--bitrix-port={bitrix_port}",
+        f"--onesignal-port={onesignal_port}",
+    ]
     words += [f"--webhook-port={webhook_port}", f"--strangers={strangers}"]
     words += [f"--token-file={token_file}"] if token_file is not None else []
     asyncio.run(serve(options_of(words)))

@@ -39,6 +39,7 @@ def write_tokens(path: Path, fake: Bitrix24Fake) -> None:
 async def serve(options: argparse.Namespace) -> None:
     """All fakes, until SIGTERM or SIGINT."""
     stop = asyncio.Event()
+    FakeProvider.listens_on = options.host
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
@@ -64,6 +65,7 @@ async def serve(options: argparse.Namespace) -> None:
 
 def options_of(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m consumer.demo.fakes", description=__doc__)
+    parser.add_argument("--host", default=FakeProvider.listens_on)
     parser.add_argument("--imshop-port", type=int, default=0)
     parser.add_argument("--imshop-key", default="imshop-key")
     parser.add_argument("--imshop-requests", type=int, default=10)

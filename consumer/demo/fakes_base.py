@@ -71,6 +71,8 @@ class FakeProvider:
     """
 
     period_seconds = 60.0
+    # Loopback, unless somebody puts the fakes beside the consumer into containers.
+    listens_on = "127.0.0.1"
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, port: int = 0) -> None:
         self.clock = clock
@@ -163,7 +165,7 @@ class FakeProvider:
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        site = web.TCPSite(self._runner, self.listens_on, self._port)
         await site.start()
         self._port = self._runner.addresses[0][1]
         return self
