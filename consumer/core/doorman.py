@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from consumer.core.books import Books
+from consumer.core.eviction import Eviction
+from consumer.core.lot import Lot
 from consumer.core.model import Command, Ended, Outcome, Parcel
 from consumer.core.outbox import Outbox
 
@@ -16,7 +18,7 @@ def nobody(_recipient: str, _now: float) -> bool:
 
 
 class Doorman:
-    """Asked when a command comes in, and again when a request has bound it."""
+    """Asked when a command comes in, again when a request has bound it, and of all that waits when the list changes."""
 
     def __init__(self, books: Books, outbox: Outbox, listed: Listed = nobody) -> None:
         self._books = books
@@ -47,6 +49,10 @@ class Doorman:
             kept.append(parcel._replace(commands=commands) if ends else parcel)
             ended.extend(ends)
         return tuple(parcel for parcel in kept if parcel.commands), tuple(ended)
+
+    def eviction(self, lot: Lot) -> Eviction:
+        """A walk through what waits, for when the list has changed."""
+        return Eviction(self._books, self._outbox, lot, self._listed)
 
     def _reason(self, command: Command, now: float) -> str | None:
         if self._listed(command.recipient, now):

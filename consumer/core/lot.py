@@ -133,7 +133,7 @@ class Lot:
             id_ = heappop(self._alarms)[1]
             sleeper = self._asleep.get(id_) or self._parked.get(id_)
             if sleeper is None or sleeper.until <= now:
-                live = self._rouse(id_)
+                live = self.rouse(id_)
                 if live is not None:
                     return live
         return None
@@ -142,7 +142,7 @@ class Lot:
         """When somebody wakes next, in broker seconds."""
         return self._alarms[0][0] if self._alarms else None
 
-    def _rouse(self, id_: bytes) -> Live | None:
+    def rouse(self, id_: bytes) -> Live | None:
         """Out of its sleep; None when it does not sleep (any more)."""
         sleeper = self._asleep.pop(id_)
         if sleeper is not None:
@@ -156,7 +156,7 @@ class Lot:
         """A newer command of a thread replaces older ones that sleep."""
         ended: list[Ended] = []
         for sleeper in self._sleepers(command):
-            if sleeper.command.rank < command.rank and self._rouse(sleeper.command.id) is not None:
+            if sleeper.command.rank < command.rank and self.rouse(sleeper.command.id) is not None:
                 end = Ended(sleeper.command, Outcome.SUPERSEDED, "newer")
                 self._books.finish(end)
                 ended.append(end)

@@ -26,13 +26,15 @@ class SuppressionParts:
 
 
 class Watchlist:
-    """One lane's view of the list. Without a table there is no list, and everybody may be told."""
+    """One lane's view of the list. Without a table there is no list, and everybody may be told. `changes` counts the
+    rows that put somebody on it."""
 
     def __init__(self, lane: str, parts: SuppressionParts | None) -> None:
         self._lane = lane
         self._parts = parts
         self._list: Suppressions | None = None
         self.complete = parts is None
+        self.changes = 0
 
     def lists(self, recipient: str, now: float) -> bool:
         """Whether this recipient is not to be told at that moment, in broker seconds."""
@@ -54,6 +56,7 @@ class Watchlist:
         while True:
             for row in await self._parts.table.read(READ_SECONDS):
                 self._list.apply(row.key, row.value)
+                self.changes += row.value is not None
             trouble = self._parts.table.trouble
             if not self.complete and self._parts.table.complete:
                 self.complete = True
