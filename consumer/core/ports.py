@@ -28,6 +28,7 @@ Emit = Callable[[Fact], None]
 
 TROUBLES = (
     "broker_unreachable",
+    "tls_failed",
     "topic_missing",
     "not_authorised",
     "offset_out_of_range",

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from consumer.core.model import Position, Trouble
 from consumer.streams.clients import discard, probe, trouble_of
+from consumer.streams.entrance import explained
 from consumer.streams.settings import KafkaSettings
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -77,6 +78,6 @@ class Publisher:
                 await producer.start()
         except (KafkaError, TimeoutError, OSError) as error:
             await discard(producer)
-            return trouble_of(error)
+            return await explained(trouble_of(error), arguments)
         self._producer = producer
         return None

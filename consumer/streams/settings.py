@@ -2,15 +2,16 @@
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from consumer.core.model import Trouble
 
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
-SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 ReadPassword = Callable[[], str | Trouble]
+ReadToken = Callable[[], Awaitable[str | Trouble]]
 
 LOGGER = "aiokafka"
 
@@ -32,15 +33,27 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """What we show to brokers that ask who we are: PEM files, read anew whenever a client is made."""
+
+    file: str
+    key_file: str
+    key_password: ReadPassword | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """One Kafka cluster. `password` is asked anew whenever a client is made, so that a rotated one is taken up."""
+    """One Kafka cluster. `password` is asked anew whenever a client is made, `token` at each connection, so that
+    rotated ones are taken up."""
 
     bootstrap: str
     security: SecurityProtocol = "PLAINTEXT"
     sasl_mechanism: SaslMechanism = "PLAIN"
     username: str | None = None
     password: ReadPassword | None = field(default=None, repr=False)
+    token: ReadToken | None = field(default=None, repr=False)
     ca_file: str | None = None
+    certificate: Certificate | None = None
     client_id: str = "vestnik"
     timing: Timing = Timing()
     max_request_bytes: int = 4 * 1024 * 1024
@@ -117,11 +130,14 @@ class KafkaSettings:
         except (OSError, ssl.SSLError) as error:
             return Trouble("other", f"the CA file {self.ca_file} cannot be used: {type(error).__name__}")
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        return {"ssl_context": context}
+        trouble = _shown(context, self.certificate) if self.certificate is not None else None
+        return trouble or {"ssl_context": context}
 
     def _sasl(self) -> dict[str, Any] | Trouble:
         if not self.uses_sasl:
             return {}
+        if self.sasl_mechanism == "OAUTHBEARER":
+            return self._bearer()
         password = self.password() if self.password is not None else ""
         if isinstance(password, Trouble):
             return password
@@ -130,6 +146,29 @@ class KafkaSettings:
             "sasl_plain_username": self.username or "",
             "sasl_plain_password": password,
         }
+
+    def _bearer(self) -> dict[str, Any] | Trouble:
+        if self.token is None:
+            return Trouble("other", "OAUTHBEARER needs a token, and there is none")
+        # Here, for the settings are read by commands that need no Kafka client, and its import is slow.
+        from consumer.streams.bearer import TokenProvider  # noqa: PLC0415
+
+        return {"sasl_mechanism": self.sasl_mechanism, "sasl_oauth_token_provider": TokenProvider(self.token)}
+
+
+def _shown(context: ssl.SSLContext, certificate: Certificate) -> Trouble | None:
+    """Put our certificate into the context; what is wrong with it else."""
+    password = certificate.key_password() if certificate.key_password is not None else ""
+    if isinstance(password, Trouble):
+        return password
+    try:
+        # An empty password, for without one OpenSSL would ask the terminal.
+        context.load_cert_chain(certificate.file, certificate.key_file, password=password)
+    except (OSError, ssl.SSLError, ValueError) as error:
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+        files = f"{certificate.file} with its key {certificate.key_file}"
+        return Trouble("other", f"the certificate {files} cannot be used: {why}")
+    return None
 
 
 def quiet_library() -> None:

@@ -13,6 +13,7 @@ from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
 from consumer.streams.assignor import exclusive_assignor
 from consumer.streams.clients import ANSWER_SECONDS, discard, probe, trouble_of
+from consumer.streams.entrance import explained, explained_anew
 from consumer.streams.reading import read_one
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
@@ -228,7 +229,7 @@ class KafkaSource:
                 await consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
             await discard(consumer)
-            return trouble_of(error)
+            return await explained(trouble_of(error), arguments)
         self._consumer = consumer
         _let_followers_sync(consumer, self._settings.timing.settle_ms / 1000)
         consumer.subscribe(self._topics, listener=_Listener(self, consumer))
@@ -243,7 +244,7 @@ class KafkaSource:
             if loop.time() - asked >= PROBE_SECONDS:
                 asked = loop.time()
                 trouble = await probe(self._consumer._client, self._topics)
-                self._say(trouble)
+                self._say(None if trouble is None else await explained_anew(trouble, self._settings))
                 reached = reached if trouble and trouble.reason == "broker_unreachable" else loop.time()
             _check(self._consumer)
             if loop.time() - reached > UNREACHABLE_SECONDS:

@@ -11,6 +11,7 @@ from consumer.core.facts import OffsetsSkipped, StreamRebuilt
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Emit
 from consumer.streams.clients import ANSWER_SECONDS, discard, missing, probe, trouble_of
+from consumer.streams.entrance import explained
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
@@ -101,7 +102,7 @@ class Tail:
                 await consumer.start()
         except (errors.KafkaError, OSError, TimeoutError) as error:
             await discard(consumer)
-            return trouble_of(error)
+            return await explained(trouble_of(error), arguments)
         consumer.assign([aiokafka.TopicPartition(*self.partition)])
         topics = (self.partition.topic,)
         trouble = await probe(consumer._client, topics) or missing(consumer._client, topics)

@@ -12,6 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from consumer.core.model import Trouble
 from consumer.streams.clients import discard, trouble_of
+from consumer.streams.entrance import explained
 from consumer.streams.settings import KafkaSettings
 
 REQUEST_SECONDS = 30.0
@@ -118,7 +119,7 @@ async def _with_admin(settings: KafkaSettings, work: Any) -> list[TopicProblem]:
             problems: list[TopicProblem] = await work(admin)
             return problems
     except (errors.KafkaError, OSError, TimeoutError) as error:
-        return [_unreachable(settings, trouble_of(error))]
+        return [_unreachable(settings, await explained(trouble_of(error), arguments))]
     finally:
         await discard(_Closing(admin))
 
@@ -136,6 +137,7 @@ class _Closing:
 def _unreachable(settings: KafkaSettings, trouble: Trouble) -> TopicProblem:
     mends = {
         "broker_unreachable": f"is {settings.bootstrap} the address, and does {settings.security} fit its listener?",
+        "tls_failed": "see kafka.security: tls, ca, certificate and key",
         "not_authorised": "check the user name, the password and the access rights",
     }
     return TopicProblem("", f"{trouble.reason}: {trouble.detail}", mends.get(trouble.reason, ""))

@@ -11,6 +11,7 @@ from consumer.core.facts import StreamHealed, StreamRebuilt, StreamTroubled
 from consumer.core.model import Trouble
 from consumer.core.ports import Appended, Emit
 from consumer.streams.clients import ANSWER_SECONDS, discard, missing, trouble_of
+from consumer.streams.entrance import explained
 from consumer.streams.letters import Headers
 from consumer.streams.settings import KafkaSettings
 
@@ -144,7 +145,7 @@ class Writer:
                 await producer.start()
             started = True
         except (errors.KafkaError, OSError, TimeoutError) as error:
-            return trouble_of(error)
+            return await explained(trouble_of(error), arguments)
         finally:
             if not started:  # cancelled in the middle counts too
                 await discard(producer)
