@@ -1,0 +1,262 @@
+"""Dead letters on their way out again: what would come of each, and the same through the lanes' backfill topics."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from consumer.app.dead import Shelf, letters_since, redriven, span_of
+from consumer.app.profiles import backfill_topic, lane_profile
+from consumer.app.setup import Setup
+from consumer.core.backfill import Backfilled
+from consumer.core.model import Plan, Planned, Position, Record, Trouble
+from consumer.core.plan import Planner
+from consumer.core.redrive import (
+    MAX_REDRIVES,
+    Fate,
+    Foreseen,
+    Guard,
+    Letter,
+    LetterKey,
+    Wanted,
+    foreseen,
+    latest_lives,
+    only,
+    past_lives,
+)
+from consumer.streams.backfill import BackfillDoor
+from consumer.streams.extracts import Extracts
+from consumer.streams.settings import KafkaSettings
+
+# A record of that size may be refused for it, and then by itself.
+LARGE_BYTES = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asks of a redrive. `now` is seconds since 1970; `run` names this call."""
+
+    wanted: Wanted
+    now: float
+    run: str
+    max_redrives: int = MAX_REDRIVES
+    again: bool = False
+    extend_ttl_seconds: float = 0.0
+
+
+class Line(NamedTuple):
+    """What becomes of the letters of one reason, lane and route, and of how many messages."""
+
+    reason: str
+    lane: str
+    route: str
+    fate: Fate
+    detail: str
+
+
+@dataclass(slots=True)
+class Survey:
+    """How many letters and messages there are of each line. `published`: letters that the brokers have."""
+
+    letters: Counter[Line] = field(default_factory=Counter)
+    messages: Counter[Line] = field(default_factory=Counter)
+    published: int = 0
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    trouble: Trouble | None = None
+
+    def note(self, letter: Letter, seen: Foreseen) -> None:
+        line = Line(str(letter.reason), letter.head.lane, letter.head.route or "", seen.fate, seen.detail)
+        self.letters[line] += 1
+        self.messages[line] += seen.messages
+
+    @property
+    def going(self) -> int:
+        """How many letters go out again."""
+        return sum(count for line, count in self.letters.items() if line.fate is Fate.GOES)
+
+    @property
+    def told(self) -> int:
+        """How many messages they become."""
+        return sum(self.messages.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """One redrive: `survey` tells what would come of it, `send` does it."""
+
+    setup: Setup
+    settings: KafkaSettings
+    reader: Extracts
+    asked: Asked
+    guard: Guard
+    keys: frozenset[LetterKey]
+    since: float
+
+    async def survey(self) -> Survey:
+        """Look at every letter, and publish nothing."""
+        survey = Survey()
+        async for each in self._looked_at():
+            if isinstance(each, Trouble):
+                survey.trouble = each
+            else:
+                survey.note(each[0], each[1])
+        return survey
+
+    async def send(self) -> Survey:
+        """Publish what goes out. What is counted as published is durable, whatever happens afterwards."""
+        survey = Survey()
+        doors: dict[str, BackfillDoor] = {}
+        try:
+            async for each in self._looked_at():
+                if isinstance(each, Trouble):
+                    survey.trouble = each
+                    break
+                letter, seen, old = each
+                survey.note(letter, seen)
+                if old is not None:
+                    survey.trouble = await self._put(doors, letter, old, survey)
+                if survey.trouble is not None:
+                    break
+            for door in doors.values():
+                survey.trouble = await door.flush() or survey.trouble
+        finally:
+            for door in doors.values():
+                survey.published += door.confirmed
+                await door.__aexit__(None, None, None)
+        return survey
+
+    async def _put(
+        self, doors: dict[str, BackfillDoor], letter: Letter, old: Backfilled, survey: Survey
+    ) -> Trouble | None:
+        """A large record is put alone: where the topic refuses it, the others go on without it."""
+        lane = letter.head.lane
+        if lane not in doors:
+            doors[lane] = await BackfillDoor(self.settings, backfill_topic(lane)).__aenter__()
+        door = doors[lane]
+        large = len(old.record.value or b"") > LARGE_BYTES
+        if large and (trouble := await door.flush()):
+            return trouble
+        trouble = await door.put(old) or (await door.flush() if large else None)
+        if trouble is None or trouble.reason != "record_too_large" or not large:
+            return trouble
+        survey.published += door.confirmed
+        survey.refused.append((letter.head.id, f"{backfill_topic(lane)} takes no record of that size"))
+        await door.__aexit__(None, None, None)
+        del doors[lane]
+        return None
+
+    # --- letter by letter ---------------------------------------------------------------------------------------------
+
+    async def _looked_at(self) -> AsyncIterator[tuple[Letter, Foreseen, Backfilled | None] | Trouble]:
+        """Every letter that was asked for, once, with its value."""
+        lanes: dict[str, _Lane | str] = {}
+        left = set(self.keys)
+        partial: list[Letter] = []
+        async for letter in letters_since(self.reader, self.setup.config.topics.dead_letters, self.since):
+            if isinstance(letter, Trouble):
+                yield letter
+                return
+            if letter.key not in left:
+                continue
+            left.discard(letter.key)
+            stopped = self.guard.stops(letter, self.asked.wanted)
+            if stopped is not None:
+                yield letter, Foreseen(stopped), None
+            elif letter.is_partial:
+                partial.append(letter)
+            else:
+                yield self._foretold(letter, letter.original, lanes)
+        for letter in partial:
+            whole = await self._again(letter)
+            if isinstance(whole, Trouble):
+                yield whole
+                return
+            yield (letter, Foreseen(Fate.GONE), None) if whole is None else self._foretold(letter, whole, lanes)
+
+    async def _again(self, letter: Letter) -> Record | Trouble | None:
+        """The original of a letter that has only a part of it, from its source; None where that has it no more."""
+        origin = letter.origin
+        spans = await self.reader.spans([origin.topic_partition]) if origin.offset >= 0 else {}
+        if isinstance(spans, Trouble):
+            return spans
+        span = spans.get(origin.topic_partition)
+        if span is None or not span.beginning <= origin.offset < span.end:
+            return None
+        async for found in self.reader.records(span_of(origin)):
+            if isinstance(found, Trouble):
+                return found
+            for record in found:
+                if letter.is_whole(record.value):
+                    return replace(letter.original, value=record.value, key=record.key, headers=record.headers)
+        return None
+
+    def _foretold(
+        self, letter: Letter, original: Record, lanes: "dict[str, _Lane | str]"
+    ) -> tuple[Letter, Foreseen, Backfilled | None]:
+        name = letter.head.lane
+        lane = lanes.setdefault(name, _lane(self.setup, name))
+        if isinstance(lane, str):
+            return letter, Foreseen(Fate.NO_LANE, 0, lane), None
+        old = Backfilled(
+            original,
+            f"redrive-{self.asked.run}",
+            letter.routes,
+            extend_ttl_seconds=self.asked.extend_ttl_seconds,
+            redrives=letter.head.redrives + 1,
+            letter=letter.head.id,
+        )
+        return self._alive(letter, old, lane)
+
+    def _alive(self, letter: Letter, old: Backfilled, lane: "_Lane") -> tuple[Letter, Foreseen, Backfilled | None]:
+        """A command that has ended goes out in its next life; the others of its record stay as they are."""
+        plan = lane.plan(old, self.asked.now)
+        if letter.revived is not None and isinstance(plan, Planned):
+            ids = [command.id for command in plan.commands] + [end.command.id for end in plan.ended]
+            lives = past_lives(letter.revived, ids, self.guard.done.get(letter.key, 0))
+            if lives is None and ids:
+                return letter, Foreseen(Fate.IGNORED, 0, "other_recipients"), None
+            if lives is not None:
+                old = replace(old, revive=lives[1])
+                plan = only(lane.plan(old, self.asked.now), old.settled_id(lives[0]))
+        seen = foreseen(plan, self.asked.now)
+        return letter, seen, old if seen.fate is Fate.GOES else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lane:
+    """What the lane would make of a record in its backfill topic."""
+
+    planner: Planner
+    topic: str
+
+    def plan(self, old: Backfilled, now: float) -> Plan:
+        record = old.record
+        return self.planner.plan(Record(Position(self.topic, 0, 0), now, record.key, record.value, old.to_headers()))
+
+
+def _lane(setup: Setup, name: str) -> _Lane | str:
+    config = setup.config.lanes.get(name)
+    if config is None:
+        return f'the configuration has no lane "{name}"'
+    if not config.backfill:
+        return f"{name} does not read its backfill topic: say `backfill: true` there and deploy it"
+    return _Lane(Planner(lane_profile(setup.config, name), setup.routes), backfill_topic(name))
+
+
+async def begin(
+    setup: Setup, settings: KafkaSettings, reader: Extracts, asked: Asked, found: Shelf
+) -> Redrive | Trouble:
+    """A redrive of the letters on the shelf: what was redriven before is known from the backfill topics."""
+    done: Counter[LetterKey] = Counter()
+    keys = frozenset(letter.key for letter in found.letters)
+    since = min((letter.died_at for letter in found.letters), default=asked.now)
+    lanes = {name: backfill_topic(name) for name in {letter.head.lane for letter in found.letters}}
+
+    def tell(key: LetterKey, _old: Backfilled, _record: Record) -> None:
+        done[key] += 1
+
+    trouble = await redriven(reader, lanes, since, tell)
+    if trouble is not None:
+        return trouble
+    guard = Guard(done, latest_lives(found.read), asked.max_redrives, asked.again)
+    return Redrive(setup, settings, reader, asked, guard, keys, asked.wanted.since)
