@@ -126,9 +126,9 @@ class CompiledRoute:
             if isinstance(message, Unrendered):
                 return message
             unique[message] = unique.get(message, True) and wording.unique
-        return Ladder(tuple(unique), self._terms_of(tuple(unique.values())))
+        return Ladder(tuple(unique), self.terms_of(tuple(unique.values())))
 
-    def _terms_of(self, unique: tuple[bool, ...]) -> Terms:
+    def terms_of(self, unique: tuple[bool, ...]) -> Terms:
         """One object for all commands whose levels are alike."""
         known = self._terms.get(unique)
         if known is None:

@@ -60,8 +60,8 @@ def event_identity(event: Event, shop: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How a record came: its source topic, when it came, and what is asked of it where it is an old one."""
+class Way:
+    """How a record came: its topic, when it came (seconds), and what is asked of it where it is an old one."""
 
     source: str
     came: float
@@ -77,11 +77,11 @@ class _Way:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
     """An event on its way through the routes. `record` is as it first stood."""
 
     record: Record
-    way: _Way
+    way: Way
     event: Event
     shop: ShopProfile
     identity: tuple[str, ...]
@@ -124,16 +124,16 @@ class Planner:
         """What the lane's routes make of a record. Never raises, whatever the bytes are."""
         if is_sending(record, self._profile.backfill):
             return self._sending(record)
-        way = _Way(record.position.topic, record.timestamp)
+        way = Way(record.position.topic, record.timestamp)
         if record.position.topic == self._profile.backfill and is_backfilled(record):
             old = backfilled_of(record)
             if isinstance(old, Malformed):
                 return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
             record, way = old.record, replace(way, backfilled=old)
-        return self._plan(record, way)
+        return self.plan_event(record, way, decode(record.value, self._profile.event_bytes_limit))
 
-    def _plan(self, record: Record, way: _Way) -> Plan:
-        event = decode(record.value, self._profile.event_bytes_limit)
+    def plan_event(self, record: Record, way: Way, event: Event | Undecodable | Ignored) -> Plan:
+        """The same for a record that was decoded already."""
         if isinstance(event, Undecodable):
             return _rejected(record, event.reason, event.detail)
         if isinstance(event, Ignored):
@@ -155,7 +155,7 @@ class Planner:
         self._sort(command, made, agreed=True)
         return Planned(EVENT_TYPE, tuple(made.commands), tuple(made.ended))
 
-    def _routed(self, reading: _Reading, routes: list[CompiledRoute]) -> Plan:
+    def _routed(self, reading: Reading, routes: list[CompiledRoute]) -> Plan:
         event, made = reading.event, _Yield()
         for route in routes:
             if _in_force(route, reading.record.timestamp) and reading.way.wants(route.route.id):
@@ -164,14 +164,14 @@ class Planner:
             return Planned(event.type, tuple(made.commands), tuple(made.ended), tuple(made.rejections))
         return Ignored("unaddressable" if made.nobody else "no_route", event.type)
 
-    def _reading(self, record: Record, way: _Way, event: Event, shop: ShopProfile) -> _Reading:
+    def _reading(self, record: Record, way: Way, event: Event, shop: ShopProfile) -> Reading:
         around = self._surroundings[shop.id]
         staff_names = event_names(event) | around
         names = staff_names | _own_zone(event)
         payload = blake2b(record.value or b"", digest_size=4).digest()
-        return _Reading(record, way, event, shop, event_identity(event, shop.id), payload, names, staff_names)
+        return Reading(record, way, event, shop, event_identity(event, shop.id), payload, names, staff_names)
 
-    def _follow(self, route: CompiledRoute, reading: _Reading, made: _Yield) -> None:
+    def _follow(self, route: CompiledRoute, reading: Reading, made: _Yield) -> None:
         """One route's part of an event; whatever goes wrong with it stays with it."""
         wanted = route.wants(reading.names)
         if isinstance(wanted, Failed):
@@ -186,7 +186,7 @@ class Planner:
         else:
             made.nobody = True
 
-    def _tell(self, route: CompiledRoute, reading: _Reading, recipients: tuple[str, ...], made: _Yield) -> None:
+    def _tell(self, route: CompiledRoute, reading: Reading, recipients: tuple[str, ...], made: _Yield) -> None:
         ladder = self._ladder(route, reading)
         thread = route.thread_of(reading.names)
         if isinstance(ladder, Unrendered):
@@ -200,7 +200,7 @@ class Planner:
         for command in self._commands(route, reading, recipients, (ladder, thread)):
             self._sort(command, made, agreed=agreed)
 
-    def _ladder(self, route: CompiledRoute, reading: _Reading) -> Ladder | Unrendered:
+    def _ladder(self, route: CompiledRoute, reading: Reading) -> Ladder | Unrendered:
         schemes = self._schemes[reading.shop.id]
         customer = reading.event.customer
         if route.to_customer and customer:
@@ -208,7 +208,7 @@ class Planner:
         return route.ladder(route.locale_for(None, reading.shop), reading.staff_names, schemes)
 
     def _commands(
-        self, route: CompiledRoute, reading: _Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
+        self, route: CompiledRoute, reading: Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
     ) -> Iterator[Command]:
         ladder, thread = said
         event, way = reading.event, reading.way
@@ -232,7 +232,7 @@ class Planner:
                 quiet=quiet,
             )
 
-    def _life(self, route: CompiledRoute, reading: _Reading) -> tuple[float, float]:
+    def _life(self, route: CompiledRoute, reading: Reading) -> tuple[float, float]:
         """When a command joins the line, and when nobody is told any more. An old record joins it when it comes again,
         but its news is as old as ever: nothing beyond the lane's memory of it is told, whoever asks."""
         event, record, old = reading.event, reading.record, reading.way.backfilled
@@ -331,7 +331,7 @@ def _rejected(record: Record, reason: DeadReason, detail: str) -> Rejected:
     return Rejected(Rejection("/".join(map(str, record.position)), reason, detail))
 
 
-def _rejection(route: CompiledRoute, reading: _Reading, reason: DeadReason, detail: str) -> Rejection:
+def _rejection(route: CompiledRoute, reading: Reading, reason: DeadReason, detail: str) -> Rejection:
     name = digest(16, "part", *reading.identity, route.route.id).hex()
     return Rejection(name, reason, detail, route.route.id)
 
