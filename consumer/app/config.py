@@ -192,6 +192,24 @@ class CapConfig(Strict):
     per: Annotated[Seconds, Field(ge=60.0)]
 
 
+class FloodConfig(Strict):
+    """When a source has so much poison that it is read no more, so that it does not fill the dead letters."""
+
+    stop: bool = Field(default=True, description="false: let everything pass into the dead letters")
+    rejected: int = Field(default=50, ge=5, le=10_000, description="so many records that are nothing but dead letters")
+    of: int = Field(default=100, ge=5, le=10_000, description="among the last so many of the source")
+    probe: Annotated[Seconds, Field(ge=0.1, le=3600.0)] = Field(
+        default=10.0, description="how often one more record is tried meanwhile"
+    )
+    letters_per_second: float = Field(default=100.0, ge=1.0, le=10_000.0, description="dead letters written, at most")
+
+    @model_validator(mode="after")
+    def _some_of_all(self) -> "FloodConfig":
+        if self.rejected > self.of:
+            raise ValueError(f"rejected: {self.rejected} of the last {self.of} records can never be")
+        return self
+
+
 Mode = Literal["live", "allow_list", "shadow"]
 
 
@@ -215,6 +233,7 @@ class LaneConfig(Strict):
         default="refuse", description="what to do when the group's offsets are gone although the lane has worked"
     )
     backlog: BacklogConfig = BacklogConfig()
+    flood: FloodConfig = FloodConfig()
     backfill: bool = Field(
         default=False, description="read vestnik.backfill.LANE too, by which people and replays reach the lane"
     )
@@ -254,6 +273,21 @@ class LogsConfig(Strict):
     level: LogLevel = "info"
 
 
+class WatchdogsConfig(Strict):
+    """How long something may stand still although nothing outside is in the way, before a new process is better."""
+
+    loop: Annotated[Seconds, Field(ge=5.0, le=3600.0)] = Field(
+        default=60.0, description="the event loop does not turn: the process ends with code 70"
+    )
+    progress: Annotated[Seconds, Field(ge=10.0, le=3600.0)] = Field(
+        default=120.0,
+        description="what could happen (a request, a landing, a commit) does not: the process ends with code 70",
+    )
+    partition: Annotated[Seconds, Field(ge=10.0, le=3600.0)] = Field(
+        default=120.0, description="a partition has records and gives none: it is named, and /livez fails"
+    )
+
+
 class LinesConfig(Strict):
     """Files in the place of Kafka, to try things out."""
 
@@ -273,6 +307,7 @@ class Config(Strict):
     privacy: PrivacyConfig | None = Field(default=None, description="with it lanes obey the list of suppressions")
     admin: AdminConfig = AdminConfig()
     logs: LogsConfig = LogsConfig()
+    watchdogs: WatchdogsConfig = WatchdogsConfig()
 
     @model_validator(mode="after")
     def _one_source(self) -> "Config":

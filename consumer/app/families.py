@@ -25,6 +25,7 @@ RESULTS = ("planned", "ignored", "rejected")
 IGNORED = ("unknown_type", "no_route", "unaddressable", "tombstone", "other_shop")
 STREAMS = ("source", "journal", "dead_letters", "table")
 WITHDRAWN = ("superseded_owner", "stopping", "paused", "ended", "expired", "quiet_hours")
+STUCK = ("no_request", "no_landing", "no_commit", "no_recovery", "no_broker", "client_broken")
 SUPPRESSED = ("listed", "frequency_cap", "no_consent", "quiet_hours", "not_listed", "shadow")
 PRIORITIES = tuple(priority.value for priority in Priority)
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
@@ -51,6 +52,8 @@ GAUGES = {
     "quota_requests": ("quota_requests", "Requests that the quota allows."),
     "gap_seconds": ("gate_gap_seconds", "Gap between two requests."),
     "drift": ("conservation_drift_commands", "What does not add up between planned and ended. Must be 0."),
+    "head_seconds": ("head_of_line_seconds", "How long the same record holds back a committed offset, at most."),
+    "stuck_partitions": ("stuck_partitions", "Partitions that have records and give none."),
     "lag_records": ("lag_records", "Records not yet read."),
     "lag_seconds": ("lag_seconds", "Age of the oldest record not yet read."),
 }
@@ -198,6 +201,12 @@ class Families:
         self.epoch = board.gauge("lane_epoch", "The epoch of the lane's last known claim.", lane)
         self.owner = board.gauge("lane_owner", "1 when this process owns the lane.", lane)
         self.claims = board.counter("lane_claims_total", "Claims seen.", lane, Label("by", ("us", "another")))
+        self.stuck = board.counter(
+            "lane_stuck_total",
+            "How often the process ended because the lane could not go on.",
+            lane,
+            Label("reason", STUCK),
+        )
         self.crashes = board.counter("lane_crashes_total", "Restarts of a lane after a bug.", lane)
         self.gauges: dict[str, Family[Gauge]] = {
             name: board.gauge(metric, text, lane) for name, (metric, text) in GAUGES.items()
@@ -211,6 +220,13 @@ class Families:
         self.rebuilds = board.counter("stream_rebuilds_total", "Clients thrown away and made anew.", lane, stream)
         self.commits = board.counter("commits_total", "Offset commits.", lane, Label("result", ("done", "failed")))
         self.commit_duration = board.histogram("commit_duration_seconds", "Of one commit.", DURATION_BUCKETS, lane)
+        self.partition_stuck = board.gauge(
+            "partition_stuck",
+            "1 while the partition has records and gives none.",
+            lane,
+            Label("topic", self._expected.topics),
+            Label("partition"),
+        )
         self.rebalances = board.counter("rebalances_total", "Assignments of partitions.", lane)
         self.partitions = board.gauge("assigned_partitions", "Partitions this process holds.", lane)
         self.read_back = board.gauge("journal_read_back_seconds", "How long the last read-back took.", lane)
@@ -280,4 +296,5 @@ class Families:
             (self.rebuilds, (STREAMS,)),
             (self.commits, (("done", "failed"),)),
             (self.dead, (DEAD_REASONS,)),
+            (self.stuck, (STUCK,)),
         ]

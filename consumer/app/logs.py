@@ -196,6 +196,11 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.TokenKept: Line(_DEBUG, "token_kept", ("provider", "obtained_at", "expires_at", "refresh_expires_at")),
     facts.LongTextsSent: Line(_INFO, "long_texts_sent", ("provider", "part", "count"), ("provider", "part")),
     facts.RequestsNarrowed: Line(_WARNING, "requests_narrowed", ("provider", "reason"), ("provider", "reason")),
+    facts.LaneStuck: Line(_ERROR, "lane_stuck", ("reason", "detail"), ("reason",)),
+    facts.PartitionStuck: Line(
+        _WARNING, "partition_stuck", ("topic", "partition", "reason", "records", "seconds"), ("topic", "partition")
+    ),
+    facts.PartitionFreed: Line(_INFO, "partition_freed", ("topic", "partition", "seconds"), ("topic", "partition")),
     facts.LaneCrashed: Line(_ERROR, "lane_crashed", ("error",), ("error",)),
 }
 

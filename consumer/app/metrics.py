@@ -133,6 +133,14 @@ def _token_kept(m: Families, fact: facts.TokenKept) -> None:
     m.refresh_token_expires.at(fact.lane, fact.provider).set(fact.refresh_expires_at)
 
 
+def _partition_stuck(m: Families, fact: facts.PartitionStuck) -> None:
+    m.partition_stuck.at(fact.lane, fact.topic, str(fact.partition)).set(1)
+
+
+def _partition_freed(m: Families, fact: facts.PartitionFreed) -> None:
+    m.partition_stuck.at(fact.lane, fact.topic, str(fact.partition)).set(0)
+
+
 def _lane_gauges(m: Families, fact: facts.LaneGauges) -> None:
     for name, family in m.gauges.items():
         family.at(fact.lane).set(getattr(fact, name))
@@ -181,5 +189,8 @@ TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
     facts.LongTextsSent: _add(lambda m: m.long_texts, "provider", "part"),
     facts.RequestsNarrowed: _up(lambda m: m.narrowed, "provider", "reason"),
     facts.LaneCrashed: _up(lambda m: m.crashes),
+    facts.LaneStuck: _up(lambda m: m.stuck, "reason"),
+    facts.PartitionStuck: _partition_stuck,
+    facts.PartitionFreed: _partition_freed,
     facts.LaneGauges: _lane_gauges,
 }

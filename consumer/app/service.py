@@ -1,10 +1,11 @@
 """The long-running process: lanes, observers and the admin port, from start to a clean stop."""
 
 import asyncio
+import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 
 import structlog
@@ -12,18 +13,19 @@ import structlog
 from consumer.app import wiring
 from consumer.app.admin import Admin, AdminSettings
 from consumer.app.logs import Logs, configure
+from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics
 from consumer.app.setup import Setup
 from consumer.app.signals import StopRequest
 from consumer.app.state import State
 from consumer.core.explain import Waiting
-from consumer.core.facts import Fact, LaneGauges
+from consumer.core.facts import Fact, LaneGauges, LaneStuck
+from consumer.core.head import Head
 from consumer.core.ports import Emit
-from consumer.engine.run import Process
+from consumer.engine.run import FAILED, UNFINISHED, Process
 from consumer.engine.view import LaneView
 
 LOOP_LAG_EVERY_SECONDS = 0.5
-FAILED = 1
 
 
 def version() -> str:
@@ -37,12 +39,14 @@ OpenStreams = Callable[[Setup, Emit], wiring.OpenStreams]
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a caller may put in the place of the usual. `observers` hear every fact; `opened` is told the admin port
-    once it listens. `once`: stop by itself when all that there was is settled."""
+    once it listens, `turned` hears twice a second that the loop turns. `once`: stop by itself when all that there was
+    is settled."""
 
     streams: OpenStreams = wiring.usual_streams
     observers: Sequence[Emit] = field(default_factory=tuple)
     opened: Callable[[int], object] = lambda _: None
     once: bool = False
+    turned: Callable[[], object] = lambda: None
 
 
 class Service:
@@ -51,7 +55,8 @@ class Service:
     def __init__(self, setup: Setup, options: Options) -> None:
         self._options = options
         self._setup = setup
-        self.state = State(wiring.lane_sheets(setup), time.monotonic, time.time, self._open_groups)
+        sheets = wiring.lane_sheets(setup)
+        self.state = State(sheets, time.monotonic, time.time, self._open_groups, self._heads)
         self.metrics = Metrics(wiring.expected(setup, version()))
         self._observers = (self.metrics.see, self.state.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
@@ -63,12 +68,19 @@ class Service:
         """Tell every observer."""
         for observer in self._observers:
             observer(fact)
+        if isinstance(fact, LaneStuck):
+            self.state.draining = True
+            self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
         if self._options.once and isinstance(fact, LaneGauges) and self._finished():
             self.stop()
 
     def _open_groups(self, lane: str, limit: int) -> Sequence[Waiting]:
         running = self.process.lanes.get(lane)
         return () if running is None else running.open_groups(limit)
+
+    def _heads(self, lane: str) -> Sequence[Head]:
+        running = self.process.lanes.get(lane)
+        return () if running is None else running.heads
 
     def stop(self) -> None:
         """Readiness off first, then drain."""
@@ -86,11 +98,12 @@ class Service:
         self._options.opened(self._admin.port)
         monitor = asyncio.create_task(self._watch_loop(), name="loop lag")
         try:
-            return await self.process.run()
+            code = await self.process.run()
         finally:
             monitor.cancel()
             await self._admin.stop()
-            log.info("ended")
+        _tell_end(code, self.process.why)
+        return code
 
     async def _watch_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -98,10 +111,18 @@ class Service:
             due = loop.time() + LOOP_LAG_EVERY_SECONDS
             await asyncio.sleep(LOOP_LAG_EVERY_SECONDS)
             self.metrics.loop_lagged(max(0.0, loop.time() - due))
+            self._options.turned()
 
     def _finished(self) -> bool:
         """Every lane has read all that there was and holds nothing."""
         return bool(self.process.lanes) and all(_finished(view) for view in self.process.views())
+
+
+def _tell_end(code: int, why: str) -> None:
+    """The last line of every process: its exit code, and the reason of any other than 0."""
+    level = logging.INFO if code == 0 else logging.WARNING if code == UNFINISHED else logging.ERROR
+    fields = {"why": why} if why else {}
+    structlog.stdlib.get_logger("vestnik").log(level, "ended", exit_code=code, **fields)
 
 
 def _finished(view: LaneView) -> bool:
@@ -130,5 +151,9 @@ def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
     configure(logs.format, logs.level, sys.stderr, time.monotonic)
     for warning in setup.warnings:
         structlog.stdlib.get_logger("vestnik").warning("configuration_warning", detail=warning)
+    watch = LoopWatch(setup.config.watchdogs.loop)
+    watch.start()
     with asyncio.Runner() as runner:
-        return runner.run(serve(setup, stop, options))
+        code = runner.run(serve(setup, stop, replace(options, turned=watch.beat)))
+    watch.stop()
+    return code

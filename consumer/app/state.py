@@ -8,22 +8,29 @@ from typing import Any
 from consumer.app.masking import clipped, masked
 from consumer.core import facts
 from consumer.core.explain import Waiting
+from consumer.core.head import Head
 from consumer.core.model import TopicPartition
 
 PUSHES_KEPT = 50
 RECIPIENTS_SHOWN = 5
 GROUPS_SHOWN = 20
+HEADS_SHOWN = 10
+SILENT = "silent"
 RATE_SECONDS = 60.0
 SILENT_SECONDS = 60.0
-STALLED_SECONDS = 300.0
 
 READY_STATES = ("standby", "working")
 OWNER_STATES = ("recovering", "working", "draining")
 
 OpenGroups = Callable[[str, int], Sequence[Waiting]]
+HeadsOf = Callable[[str], Sequence[Head]]
 
 
 def _no_groups(lane: str, limit: int) -> Sequence[Waiting]:
+    return ()
+
+
+def _no_heads(lane: str) -> Sequence[Head]:
     return ()
 
 
@@ -65,7 +72,7 @@ class LaneStanding:
     partitions: tuple[TopicPartition, ...] = ()
     gauges: facts.LaneGauges | None = None
     gauges_at: float | None = None
-    progress_at: float = 0.0
+    stuck: dict[TopicPartition, tuple[str, Trouble]] = field(default_factory=dict)
     crashes: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
@@ -93,8 +100,9 @@ class LaneSheet:
 
 
 class State:
-    """All lanes of the process. `monotonic` dates what stands still, `wall` what people read. `open_groups` is asked
-    for each report, never at a fact: the open groups of a lane, at most so many."""
+    """All lanes of the process. `monotonic` dates what stands still, `wall` what people read. `open_groups` and
+    `heads` are asked for each report, never at a fact: the open groups of a lane, at most so many, and the records that
+    hold back its offsets, dated on the monotonic clock."""
 
     def __init__(
         self,
@@ -102,16 +110,15 @@ class State:
         monotonic: Callable[[], float],
         wall: Callable[[], float],
         open_groups: OpenGroups = _no_groups,
+        heads: HeadsOf = _no_heads,
     ) -> None:
         self._open_groups = open_groups
+        self._heads = heads
         self._monotonic = monotonic
         self._wall = wall
         self._started = monotonic()
         self.draining = False
-        self.lanes = {
-            sheet.lane: LaneStanding(sheet.lane, sheet.provider, sheet.mode, progress_at=self._started)
-            for sheet in lanes
-        }
+        self.lanes = {sheet.lane: LaneStanding(sheet.lane, sheet.provider, sheet.mode) for sheet in lanes}
 
     def see(self, fact: facts.Fact) -> None:
         """Take note of a fact; one that is of no use here is passed over."""
@@ -120,8 +127,6 @@ class State:
         if lane is None or note is None:
             return
         note(lane, fact, self._monotonic())
-        if isinstance(fact, _PROGRESS):
-            lane.progress_at = self._monotonic()
         if isinstance(fact, facts.Pushed):
             lane.pushes.append(_push(fact, self._wall()))
 
@@ -138,7 +143,7 @@ class State:
         """Why a restart would help, in words; empty when it would not. A provider or a broker in trouble is never a
         reason."""
         now = self._monotonic()
-        return [words for lane in self.lanes.values() if (words := _stall(lane, now))]
+        return [words for lane in self.lanes.values() for words in _stalls(lane, now)]
 
     def report(self) -> dict[str, Any]:
         """Everything, as plain data for `/api/state`."""
@@ -149,10 +154,29 @@ class State:
             "draining": self.draining,
             "ready": not self.unready(),
             "lanes": {
-                lane.lane: {**_lane_report(lane, now), "open_groups": self._groups_of(lane.lane)}
+                lane.lane: {
+                    **_lane_report(lane, now),
+                    "heads": self._heads_of(lane.lane, now),
+                    "open_groups": self._groups_of(lane.lane),
+                }
                 for lane in self.lanes.values()
             },
         }
+
+    def _heads_of(self, lane: str, now: float) -> list[dict[str, Any]]:
+        """The records that hold back committed offsets: which command, where it is, and for how long."""
+        return [
+            {
+                "topic": head.position.topic,
+                "partition": head.position.partition,
+                "offset": head.position.offset,
+                "command": head.command,
+                "route": head.route,
+                "where": head.where,
+                "seconds": round(now - head.since, 1),
+            }
+            for head in self._heads(lane)[:HEADS_SHOWN]
+        ]
 
     def _groups_of(self, lane: str) -> list[dict[str, Any]]:
         """What goes out next and when; texts as the templates made them, and nobody's address."""
@@ -164,27 +188,18 @@ class State:
         ]
 
 
-_PROGRESS = (
-    facts.RecordPlanned,
-    facts.CommandEnded,
-    facts.RequestSent,
-    facts.OffsetsSkipped,
-    facts.LaneMoved,
-    facts.LaneUnblocked,
-    facts.StreamHealed,
-    facts.PartitionsAssigned,
-)
-
-
-def _stall(lane: LaneStanding, now: float) -> str:
+def _stalls(lane: LaneStanding, now: float) -> list[str]:
     if lane.state != "working" or lane.blocked or lane.streams or lane.gauges is None:
-        return ""
+        return []
     if lane.gauges_at is not None and now - lane.gauges_at > SILENT_SECONDS:
-        return f"lane {lane.lane} has said nothing for {now - lane.gauges_at:.0f} s"
-    idle = lane.gauges.waiting == 0 and lane.gauges.in_flight == 0 and lane.gauges.in_doubt == 0
-    if lane.gauges.lag_records > 0 and idle and now - lane.progress_at > STALLED_SECONDS:
-        return f"lane {lane.lane} has lag and has made no progress for {now - lane.progress_at:.0f} s"
-    return ""
+        return [f"lane {lane.lane} has said nothing for {now - lane.gauges_at:.0f} s"]
+    # A stream that says what is wrong with a partition is not mended by a new process.
+    return [
+        f"lane {lane.lane}: {place.topic}/{place.partition} has {trouble.detail} and gives none "
+        f"for {now - trouble.since:.0f} s"
+        for place, (reason, trouble) in lane.stuck.items()
+        if reason == SILENT
+    ]
 
 
 def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
@@ -202,6 +217,7 @@ def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
             {"stream": stream, "reason": reason, "detail": trouble.detail, "seconds": round(now - trouble.since, 1)}
             for stream, (reason, trouble) in lane.streams.items()
         ],
+        "stuck": [_stuck_report(place, reason, each, now) for place, (reason, each) in lane.stuck.items()],
         "breaker": lane.breaker
         and {
             "reason": lane.breaker.detail,
@@ -215,6 +231,10 @@ def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
         "crashes": lane.crashes,
         "pushes": [asdict(push) for push in reversed(lane.pushes)],
     }
+
+
+def _stuck_report(place: TopicPartition, reason: str, trouble: Trouble, now: float) -> dict[str, Any]:
+    return {**place._asdict(), "reason": reason, "detail": trouble.detail, "seconds": round(now - trouble.since, 1)}
 
 
 def _gauges(gauges: facts.LaneGauges | None) -> dict[str, Any]:
@@ -287,6 +307,7 @@ def _revoked(lane: LaneStanding, fact: facts.PartitionsRevoked, now: float) -> N
 
 def _crashed(lane: LaneStanding, fact: facts.LaneCrashed, now: float) -> None:
     lane.state = "crashed"
+    lane.stuck.clear()
     lane.crashes += 1
 
 
@@ -303,8 +324,13 @@ def _told(lane: LaneStanding, fact: facts.Pushed, now: float) -> None:
     lane.told_within(now)
 
 
-def _seen(lane: LaneStanding, fact: facts.Fact, now: float) -> None:
-    """Nothing to keep beyond the progress that it is."""
+def _stuck(lane: LaneStanding, fact: facts.PartitionStuck, now: float) -> None:
+    trouble = Trouble(f"{fact.records} records", now - fact.seconds)
+    lane.stuck[TopicPartition(fact.topic, fact.partition)] = (fact.reason, trouble)
+
+
+def _freed(lane: LaneStanding, fact: facts.PartitionFreed, now: float) -> None:
+    lane.stuck.pop(TopicPartition(fact.topic, fact.partition), None)
 
 
 TABLE: dict[type[facts.Fact], Callable[[LaneStanding, Any, float], None]] = {
@@ -322,7 +348,6 @@ TABLE: dict[type[facts.Fact], Callable[[LaneStanding, Any, float], None]] = {
     facts.CommandEnded: _ended,
     facts.DeadLettered: _dead,
     facts.Pushed: _told,
-    facts.RecordPlanned: _seen,
-    facts.RequestSent: _seen,
-    facts.OffsetsSkipped: _seen,
+    facts.PartitionStuck: _stuck,
+    facts.PartitionFreed: _freed,
 }

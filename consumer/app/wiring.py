@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from consumer.app.config import Config, LaneConfig
+from consumer.app.config import Config, FloodConfig, LaneConfig
 from consumer.app.families import Expected, LaneNames
 from consumer.app.profiles import backfill_topic as backfill_topic
 from consumer.app.profiles import lane_profile
@@ -15,6 +15,7 @@ from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.control import TOPIC as CONTROL
+from consumer.core.flood import FloodRule
 from consumer.core.model import Bounds, Cap, Quota, Trouble
 from consumer.core.plan import Planner
 from consumer.core.ports import DeadLetters, Emit, Journal, Source, Table
@@ -22,6 +23,7 @@ from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.engine.lane import Lane
 from consumer.engine.run import Berth
 from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.engine.watchdog import Patience
 from consumer.engine.watchlist import SuppressionParts
 from consumer.sinks.base import Surroundings, limits_of, make_sink
 from consumer.sinks.token_topic import TOPIC as TOKENS
@@ -269,7 +271,13 @@ def lane_settings(setup: Setup, name: str, member: str) -> LaneSettings:
         drain_seconds=config.drain,
         caps=tuple(Cap(cap.messages, cap.per) for cap in config.caps),
         ceiling=_ceiling(config) or limits.ceiling,
+        flood=_flood(config.flood),
+        patience=Patience(setup.config.watchdogs.progress, setup.config.watchdogs.partition),
     )
+
+
+def _flood(flood: FloodConfig) -> FloodRule:
+    return FloodRule(flood.rejected, flood.of, flood.probe, flood.letters_per_second, flood.stop)
 
 
 def _quota(config: LaneConfig) -> Quota | None:

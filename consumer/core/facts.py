@@ -264,9 +264,41 @@ class LaneCrashed(LaneFact):
 
 
 @dataclass(frozen=True, slots=True)
+class LaneStuck(LaneFact):
+    """What should happen does not, though nothing outside is in the way, or a client of the broker cannot be mended:
+    only a new process helps, and this one ends with exit code 70. `reason` is no_request, no_landing, no_commit,
+    no_recovery, no_broker or client_broken."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionStuck(LaneFact):
+    """A partition has records that were not read, and has given none for so long. `reason` is its stream's own, or
+    silent."""
+
+    topic: str
+    partition: int
+    reason: str
+    records: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionFreed(LaneFact):
+    """A stuck partition gives records again, has no more, or is another's."""
+
+    topic: str
+    partition: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class LaneGauges(LaneFact):
     """How the lane stands, said about once a second. `holds` is why it is not faster: quota, ceiling, breaker,
-    in_flight, blocked, no_data or none. `drift` is the conservation sum, which must be zero."""
+    in_flight, blocked, no_data or none. `drift` is the conservation sum, which must be zero. `head_seconds`: how long
+    the same record has held back a committed offset, the longest of all partitions."""
 
     state: str
     waiting: int
@@ -285,6 +317,8 @@ class LaneGauges(LaneFact):
     lag_records: int
     lag_seconds: float
     parked: int = 0
+    head_seconds: float = 0.0
+    stuck_partitions: int = 0
 
 
 Fact = LaneFact

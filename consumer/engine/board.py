@@ -51,6 +51,10 @@ class Board:
         for cause in [cause for cause in self._causes if cause.startswith(prefix)]:
             self.clear(cause)
 
+    def now(self) -> float:
+        """The clock on which causes are dated."""
+        return self._monotonic()
+
     @property
     def blockages(self) -> tuple[Blockage, ...]:
         """The oldest first."""

@@ -86,6 +86,12 @@ class Gate:
         """Waiting because the provider fails, not because of the quota."""
         return self._breaker.holds(self._clock.now())
 
+    def opens(self, least: int = 1) -> bool:
+        """Whether a request with so many recipients could start at this moment."""
+        if self._next_start(least) > self._clock.now():
+            return False
+        return self._bucket is None or self._bucket_gap is None or self._bucket.has_capacity(self._bucket_gap.factor)
+
     @property
     def full(self) -> bool:
         """As many people were told as the ceiling allows."""

@@ -18,6 +18,7 @@ from consumer.core.facts import (
     PartitionsAssigned,
     PartitionsRevoked,
 )
+from consumer.core.head import Head
 from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
@@ -28,7 +29,7 @@ from consumer.engine.flight import Office
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Pace
 from consumer.engine.intake import FLOOD
-from consumer.engine.lookout import Lookout
+from consumer.engine.lookout import Lookout, Sight
 from consumer.engine.recovery import NoStart, StartRule, Starts, starting_offsets
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.engine.switch import Switch
@@ -70,8 +71,12 @@ class Lane:
         self._state = "starting"
         self._stopping = False
         self._changed = asyncio.Event()
-        self._lookout = Lookout(parts, self._clock, self.view, lambda: self._tenure)
+        sight = Sight(self.view, lambda: self._tenure, self._wanted)
+        self._lookout = Lookout(settings, parts, self._clock, sight)
+        self._claims = 0
         self._aloft: set[asyncio.Task[None]] = set()
+        # Requests that the drain's budget left without an answer.
+        self.cut_off = 0
 
     # --- from outside -------------------------------------------------------------------------------------------------
 
@@ -103,6 +108,7 @@ class Lane:
             await self._watchlist.stop()
             await self._switch.stop()
             await self._parts.journal.stop()
+            self._board.clear_all("")
         self._move("stopped")
 
     async def _live(self) -> None:
@@ -177,6 +183,7 @@ class Lane:
             await self._follower.reached(appended.offset)
             ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member
             self._parts.emit(ClaimMade(self.id, claim.epoch, ours))
+            self._claims += 1
             renewed = ours and self._renew(claim.epoch, mine_before)
             if ours and self._current(generation):
                 self._parts.source.claim(claim.epoch)
@@ -302,6 +309,7 @@ class Lane:
         """Flights finish within the budget, then count as unsure; commit."""
         self._move("draining")
         await self._landed(self._settings.drain_seconds)
+        self.cut_off = len(self._aloft)
         self._office.cutoff.cancel()
         await self._landed(LANDING_SECONDS)
         for flight in self._aloft:
@@ -331,12 +339,26 @@ class Lane:
             quota_requests=self._settings.quota.requests if self._settings.quota else 0,
             lag_records=lag[0] if lag else None,
             lag_seconds=lag[1] if lag else None,
+            heads=self._lookout.heads,
+            stuck=self._lookout.stuck,
+            now=self._board.now() if self._state != "starting" else 0.0,
         )
         return view if tenure is None else tenure.show(view)
+
+    def _wanted(self) -> dict[str, int]:
+        """What should happen just now, and how often it has happened; of a standby nothing is wanted."""
+        if self._state == "recovering":
+            return {"recovery": self._follower.records + self._claims}
+        return self._tenure.wanted() if self._tenure is not None and self._state == "working" else {}
 
     def open_groups(self, limit: int) -> list[Waiting]:
         """The open groups that go out next, without recipients; empty while the lane is another's."""
         return [] if self._tenure is None else self._tenure.open_groups(limit)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """The records that hold back committed offsets, the oldest first; `since` on the loop's clock."""
+        return self._lookout.heads
 
     # --- small things -------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,11 @@ CRASH_WINDOW_SECONDS = 300.0
 RESTART_SECONDS = 1.0
 EXIT_SECONDS = 25.0
 
+# Exit codes beside 0 for a clean stop; the last two are those of sysexits.h.
+FAILED = 1
+STUCK = 70
+UNFINISHED = 75
+
 
 @dataclass(frozen=True, slots=True)
 class Berth:
@@ -28,12 +33,21 @@ class Berth:
 
 @dataclass(slots=True)
 class Process:
-    """The lanes of one process. `run` returns 0 after `stop`, and 1 when a lane crashes again and again."""
+    """The lanes of one process. `run` returns its exit code: 0 after `stop`; 1 when a lane crashes again and again; 70
+    after `give_up`; 75 when requests were cut off by the stop, so that nobody knows what came of them. `why` says the
+    reason of any other code than 0."""
 
     berths: Sequence[Berth]
     lanes: dict[str, Lane] = field(default_factory=dict)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    failed: bool = False
+    failed: str = ""
+    stuck: str = ""
+    _late: int = 0
+
+    def give_up(self, why: str) -> None:
+        """Only a new process can help: stop as far as that is possible, and end with a code of its own."""
+        self.stuck = self.stuck or why
+        self.stop()
 
     def stop(self) -> None:
         """Drain every lane, then return from `run`; at most `EXIT_SECONDS`."""
@@ -52,10 +66,28 @@ class Process:
             await asyncio.wait([stop, *tasks], return_when=asyncio.FIRST_COMPLETED)
             self.stop()
             await asyncio.wait(tasks, timeout=EXIT_SECONDS)
+            self._late = sum(not task.done() for task in tasks)
         finally:
             for task in (stop, *tasks):
                 task.cancel()
-        return int(self.failed)
+        return self._code()
+
+    def _code(self) -> int:
+        if self.stuck:
+            return STUCK
+        if self.failed:
+            return FAILED
+        return UNFINISHED if self.why else 0
+
+    @property
+    def why(self) -> str:
+        """Why the exit code is not 0, in words; empty when it is."""
+        cut_off = sum(lane.cut_off for lane in self.lanes.values())
+        unfinished = [
+            *([f"requests cut off: {cut_off}"] if cut_off else []),
+            *([f"lanes that did not stop in time: {self._late}"] if self._late else []),
+        ]
+        return self.stuck or self.failed or ", ".join(unfinished)
 
     async def _keep(self, berth: Berth) -> None:
         crashes: list[float] = []
@@ -68,7 +100,7 @@ class Process:
             berth.emit(LaneCrashed(berth.id, _trace(error)))
             crashes = [at for at in crashes if loop.time() - at < CRASH_WINDOW_SECONDS] + [loop.time()]
             if len(crashes) >= CRASHES:
-                self.failed = True
+                self.failed = f"lane {berth.id} crashed {CRASHES} times within {CRASH_WINDOW_SECONDS:.0f} s"
                 return
             await asyncio.sleep(RESTART_SECONDS * math.exp2(len(crashes) - 1))
 

@@ -12,6 +12,7 @@ from consumer.core.model import Bounds, Cap, Quota
 from consumer.core.ports import DeadLetters, Emit, Journal, Planner, Sink, Source, Table
 from consumer.core.price import turn_and_price
 from consumer.core.turn import Policy
+from consumer.engine.watchdog import Patience
 from consumer.engine.watchlist import SuppressionParts
 
 StartAt = Literal["latest", "earliest"]
@@ -24,7 +25,7 @@ class LaneSettings:
     has worked, `lost_offsets` says what to do; refusing is the default, because either guess may tell a city twice or
     not at all. `policy` makes one for each desk: a policy may remember. `ceiling` is how many people may be told in
     any window, whatever the provider takes. `caps` bound the marketing that one person is told. `flood` says when a
-    source has so much poison that it is read no more."""
+    source has so much poison that it is read no more; `patience` when the watchdogs speak."""
 
     id: str
     member: str
@@ -40,6 +41,7 @@ class LaneSettings:
     ceiling: PeopleLimit | None = None
     caps: tuple[Cap, ...] = ()
     flood: FloodRule = field(default_factory=FloodRule)
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)

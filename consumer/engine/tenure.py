@@ -55,7 +55,8 @@ class Tenure:
         self._number = 0
         self._repeats = Repeats(office, desk, gate)
         self._night = Night(office, desk)
-        self.flying = 0
+        self._started: dict[int, float] = {}
+        self._requests = self._landings = self._commits = 0
 
     def renew(self, epoch: int) -> None:
         """The same owner goes on under a newer claim of its own."""
@@ -94,8 +95,14 @@ class Tenure:
                 continue
             self.gate.carry(grant, len({command.recipient for command in flight.batch.commands}))
             self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
-            self.flying += 1
-            launch(self._fly(flight))
+            self._requests += 1
+            self._started[self._requests] = asyncio.get_running_loop().time()
+            launch(self._fly(flight, self._requests))
+
+    @property
+    def flying(self) -> int:
+        """Requests whose slot is taken."""
+        return len(self._started)
 
     @property
     def _due(self) -> bool:
@@ -120,11 +127,12 @@ class Tenure:
         batch = Batch(f"{self.epoch}.{self._number}", self.epoch, parcels)
         return Flight(self._office, self.desk, self.gate, batch, grant, self._repeats.put)
 
-    async def _fly(self, flight: Flight) -> None:
+    async def _fly(self, flight: Flight, number: int) -> None:
         try:
             await flight.fly()
         finally:
-            self.flying -= 1
+            del self._started[number]
+            self._landings += 1
             self.wake()
 
     # --- what time does -----------------------------------------------------------------------------------------------
@@ -194,6 +202,7 @@ class Tenure:
         clock = self._office.clock
         began = clock.now()
         trouble = await self._office.parts.source.commit(offsets)
+        self._commits += 1
         if trouble is not None:
             self._office.parts.emit(CommitFailed(self._office.lane, trouble.reason))
             return
@@ -201,6 +210,18 @@ class Tenure:
         self._office.parts.emit(OffsetsCommitted(self._office.lane, len(offsets), clock.now() - began))
 
     # --- how it stands ------------------------------------------------------------------------------------------------
+
+    def wanted(self) -> dict[str, int]:
+        """What should happen at this moment, if all is well outside, and how often it has happened so far."""
+        healthy = not self.gate.probing and self.gate.opens(self.desk.least)
+        late = asyncio.get_running_loop().time() - self._office.parts.sink.timeout_seconds
+        wanted = {
+            "request": (self._requests, self._due and self._slot_free() and healthy),
+            "landing": (self._landings, any(started < late for started in self._started.values())),
+            # A commit that the broker refuses is trouble of the broker's: it has happened.
+            "commit": (self._commits, not self.desk.closed and bool(self.desk.ledger.committable())),
+        }
+        return {name: count for name, (count, is_wanted) in wanted.items() if is_wanted}
 
     def show(self, view: LaneView) -> LaneView:
         """The lane's view with what this tenure holds."""

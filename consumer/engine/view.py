@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 
 from consumer.core.facts import LaneGauges
+from consumer.core.head import Head
 from consumer.core.model import TopicPartition
 from consumer.engine.board import Blockage
+from consumer.engine.watchdog import Stuck
 
 
 @dataclass(frozen=True, slots=True)
 class LaneView:
     """Counts are commands unless named otherwise. `holds` is why the lane is not faster: blocked, breaker, quota,
-    in_flight, no_data or none. Lag is None until it was measured."""
+    in_flight, no_data or none. Lag is None until it was measured. `heads` are the records that have held back the
+    committed offset of their partition for a while, and `stuck` the partitions that have more and give nothing; both
+    the oldest first, with moments on the monotonic clock, `now` being that of the view."""
 
     id: str
     provider: str
@@ -38,6 +42,9 @@ class LaneView:
     lag_records: int | None = None
     lag_seconds: float | None = None
     parked: int = 0
+    heads: tuple[Head, ...] = ()
+    stuck: tuple[Stuck, ...] = ()
+    now: float = 0.0
 
 
 def gauges(view: LaneView) -> LaneGauges:
@@ -61,4 +68,6 @@ def gauges(view: LaneView) -> LaneGauges:
         lag_records=view.lag_records or 0,
         lag_seconds=view.lag_seconds or 0.0,
         parked=view.parked,
+        head_seconds=view.now - view.heads[0].since if view.heads else 0.0,
+        stuck_partitions=len(view.stuck),
     )

@@ -8,7 +8,8 @@ import pytest
 from consumer.app.state import LaneSheet, State
 from consumer.core import facts
 from consumer.core.explain import Waiting
-from consumer.core.model import Message, Outcome, TopicPartition
+from consumer.core.head import Head
+from consumer.core.model import Message, Outcome, Position, TopicPartition
 from tests.app.support import PHONE, Hand, fact_kinds, sample
 
 WORKING = facts.LaneMoved("app-push", "working", 3)
@@ -137,12 +138,22 @@ def test_a_crashed_lane_is_not_ready(room: Room) -> None:
     assert room.state.unready() == ["lane app-push is crashed"]
 
 
-def test_lag_without_progress_is_a_stall(room: Room) -> None:
-    room.see(WORKING)
-    room.clock.now += 301
-    room.see(room.gauges(lag_records=9))
-    assert room.state.stalled() == ["lane app-push has lag and has made no progress for 301 s"]
-    room.see(sample(facts.RecordPlanned))
+def stuck(reason: str = "silent") -> facts.PartitionStuck:
+    return facts.PartitionStuck("app-push", "shop.orders", 3, reason, 9, 120.0)
+
+
+def test_a_partition_that_gives_nothing_is_a_stall_and_named(room: Room) -> None:
+    room.see(WORKING, room.gauges(lag_records=9))
+    (told,) = room.see(stuck())["stuck"]
+    assert told == {"topic": "shop.orders", "partition": 3, "reason": "silent", "detail": "9 records", "seconds": 120.0}
+    assert room.state.stalled() == ["lane app-push: shop.orders/3 has 9 records and gives none for 120 s"]
+    assert room.see(facts.PartitionFreed("app-push", "shop.orders", 3, 130.0))["stuck"] == []
+    assert room.state.stalled() == []
+
+
+def test_a_partition_whose_stream_says_what_is_wrong_is_named_and_no_stall(room: Room) -> None:
+    room.see(WORKING, room.gauges(lag_records=9))
+    assert room.see(stuck("undecodable_batch"))["stuck"][0]["reason"] == "undecodable_batch"
     assert room.state.stalled() == []
 
 
@@ -156,7 +167,7 @@ def test_lag_without_progress_is_a_stall(room: Room) -> None:
     ids=lambda fact: type(fact).__name__,
 )
 def test_trouble_outside_never_asks_for_a_restart(room: Room, why: facts.Fact) -> None:
-    room.see(WORKING, room.gauges(lag_records=9), why)
+    room.see(WORKING, room.gauges(lag_records=9), stuck(), why)
     room.clock.now += 100_000
     assert room.state.stalled() == []
 
@@ -189,3 +200,15 @@ def test_open_groups_are_asked_for_each_report_and_show_nobody() -> None:
     assert group == {
         "level": 1, "size": 2, "age_seconds": 90.0, "slack_seconds": -3.0, "rank": 0, "goes_in_seconds": 6.0,
     }  # fmt: skip
+
+
+def test_the_heads_of_the_lines_are_told_with_their_commands_and_for_how_long() -> None:
+    clock = Hand()
+    head = Head(Position("shop.orders", 3, 41), clock.now - 90.0, "ab" * 12, "order-paid", "in_flight")
+    state = State([LaneSheet("app-push", "imshop", "live")], clock, clock, heads=lambda _lane: [head])
+    assert state.report()["lanes"]["app-push"]["heads"] == [
+        {
+            "topic": "shop.orders", "partition": 3, "offset": 41, "command": "ab" * 12, "route": "order-paid",
+            "where": "in_flight", "seconds": 90.0,
+        }
+    ]  # fmt: skip
