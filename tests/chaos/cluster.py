@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-from tests.kafka.server import KafkaServer, new_identity
+from tests.chaos.proxy import Proxy, proxy
+from tests.kafka.server import KafkaServer, free_port, new_identity
 
 BROKERS = 3
 
@@ -70,3 +71,24 @@ async def cluster() -> AsyncIterator[Cluster]:
         yield made
     finally:
         await asyncio.to_thread(made.close)
+
+
+@asynccontextmanager
+async def behind_proxy() -> AsyncIterator[tuple[KafkaServer, Proxy]]:
+    """One broker with two doors: its own port, and one whose advertised address is the proxy's, so that clients stay
+    behind the proxy after they have heard of the brokers."""
+    server, inner = KafkaServer(), free_port()
+    async with proxy(inner) as between:
+        doors = {"PLAINTEXT": server.port, "CONTROLLER": server.controller_port, "FAULTY": inner}
+        advertised = {"PLAINTEXT": server.port, "FAULTY": between.port}
+        server.properties = {
+            "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in doors.items()),
+            "advertised.listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in advertised.items()),
+            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in doors),
+            "inter.broker.listener.name": "PLAINTEXT",
+        }
+        try:
+            await asyncio.to_thread(server.start)
+            yield server, between
+        finally:
+            await asyncio.to_thread(server.close)

@@ -145,6 +145,7 @@ async def finished(place: Yard, stops: Stops) -> None:
         if consumer.process is not None and consumer.process.poll() is None:
             await consumer.stop()
     last = place.plain()
+    await place.working(last)
     await place.settled(last, 180.0)
     assert await last.stop() == 0
     stops.ledger = await place.judged()

@@ -16,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from aiohttp import web
 
 from consumer.app import wiring
 from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup, load_setup
-from consumer.core.model import Position, Quota, Record, Trouble
+from consumer.core.model import Position, Quota, Record, TopicPartition, Trouble
 from consumer.core.plan import Planner
 from consumer.demo.collect import LaneTrace, Run, collect
 from consumer.demo.evidence import Evidence
 from consumer.demo.fakes import write_tokens
-from consumer.demo.fakes_base import FakeProvider
+from consumer.demo.fakes_base import Arrival, FakeProvider
 from consumer.demo.fakes_bitrix24 import Bitrix24Fake, Bitrix24Profile
 from consumer.demo.fakes_imshop import ImshopFake
 from consumer.demo.publish import Account
@@ -89,6 +90,22 @@ class Plot:
         return {self.app: Quota(self.requests, self.per_seconds), self.staff: bucket}
 
 
+class Listener(ImshopFake):
+    """An IMSHOP that also knows which process asked: its address ends in `?who=…`."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.asked: list[tuple[float, str]] = []
+
+    def execute(self, request: web.Request, body: bytes, arrival: Arrival) -> web.Response:
+        self.asked.append((arrival.at, request.query.get("who", "")))
+        return super().execute(request, body, arrival)
+
+    def by(self, who: str, since: float = 0.0) -> list[float]:
+        """When this process asked, after a moment of the monotonic clock."""
+        return [at for at, name in self.asked if name == who and at > since]
+
+
 class Armed(Consumer):
     """A process with a trap: `arm` lets its calls count from now on."""
 
@@ -118,7 +135,7 @@ class Yard:
         self.folder = folder
         self.settings = settings
         self.config = folder / "vestnik.yaml"
-        self.app = ImshopFake(KEY, (plot.requests, plot.per_seconds), clock=time.monotonic)
+        self.app = Listener(KEY, (plot.requests, plot.per_seconds), clock=time.monotonic)
         profile = Bitrix24Profile(depth=DEPTH, drain=plot.drain)
         self.staff = Bitrix24Fake(profile, client=CLIENT, token_seconds=plot.token_seconds, clock=time.monotonic)
         self.account = Account()
@@ -128,6 +145,10 @@ class Yard:
     @property
     def fakes(self) -> dict[str, FakeProvider]:
         return {self.plot.app: self.app, self.plot.staff: self.staff}
+
+    def named(self, who: str, bootstrap: str = "") -> Path:
+        """A configuration by which the provider knows this process."""
+        return write_config(self, self.folder / f"{who}.yaml", bootstrap or self.settings.bootstrap, who)
 
     # --- processes ----------------------------------------------------------------------------------------------------
 
@@ -167,6 +188,33 @@ class Yard:
             positions = [sent.position for sent in self.account.sent]
             total += sum(position.offset >= (committed.get(position.topic_partition) or 0) for position in positions)
         return total
+
+    async def committed(self, lane: str) -> dict[TopicPartition, int]:
+        """What the lane's group has committed; empty while nobody answers."""
+        found = await committed_offsets(self.settings, wiring.group_name(lane), self.plot.sources)
+        return {} if isinstance(found, Trouble) else {tp: offset for tp, offset in found.items() if offset is not None}
+
+    @asynccontextmanager
+    async def offsets_watched(self) -> AsyncIterator[list[str]]:
+        """Look at both groups' offsets all the while; what went back is in the list."""
+        rewinds: list[str] = []
+
+        async def look() -> None:
+            highest: dict[tuple[str, TopicPartition], int] = {}
+            while True:
+                for lane in self.plot.lanes:
+                    for tp, offset in (await self.committed(lane)).items():
+                        if offset < highest.get((lane, tp), 0):
+                            rewinds.append(f"{lane} {tp} {highest[lane, tp]} -> {offset}")
+                        highest[lane, tp] = max(offset, highest.get((lane, tp), 0))
+                await asyncio.sleep(0.5)
+
+        task = asyncio.create_task(look())
+        try:
+            yield rewinds
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
 
     async def working(self, consumer: Consumer, within_seconds: float = 60.0) -> float:
         async def true() -> bool:
@@ -330,8 +378,11 @@ def write_files(made: Yard, bootstrap: str) -> None:
     write_config(made, made.config, bootstrap)
 
 
-def write_config(made: Yard, path: Path, bootstrap: str) -> Path:
+def write_config(made: Yard, path: Path, bootstrap: str, who: str = "") -> Path:
+    """The same world through another address of the brokers, or for a process with a name."""
     document = _document(made, bootstrap)
+    if who:
+        document["lanes"][made.plot.app]["provider"]["url"] += f"?who={who}"
     path.write_text(yaml.safe_dump(document, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return path
 

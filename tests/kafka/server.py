@@ -102,8 +102,9 @@ class KafkaServer:
         self._launch(jars)
 
     def restart(self) -> None:
-        """Start again with the same data on the same port."""
+        """Start again with the same data on the same port; on another one, if `port` has been changed."""
         self.stop()
+        self._write_configuration()
         self._launch(fetch_jars())
 
     def stop(self) -> None:
