@@ -1,6 +1,7 @@
 """OAUTHBEARER: a token for each connection, and a refusal that is heard."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,7 @@ from aiokafka.conn import OAuthAuthenticator
 from consumer.core.model import Trouble
 
 TOKEN_SECONDS = 15.0
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class _Bearer(OAuthAuthenticator):
@@ -38,6 +40,9 @@ class TokenProvider(AbstractTokenProvider):
             found = await self._read()
         if isinstance(found, Trouble):
             raise NoTokenError(found.detail)
+        if not _TOKEN.fullmatch(found):
+            # A control character would end the token and begin something of the writer's own.
+            raise NoTokenError("what was given has spaces or other characters that no token has")
         return found
 
 
