@@ -50,6 +50,9 @@ class AttemptParcel(_Written):
     message: SentMessage
     wording: int = Field(ge=0, description="level of the detail ladder, 0 is the most personal")
     commands: Columns
+    more: bool = Field(
+        default=False, description="it was too large, and goes on with the first parcel of the next part"
+    )
 
 
 class Attempt(_Written):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
 from typing import NamedTuple
 
 from consumer.core.model import Message, OnUnsure
@@ -96,9 +95,15 @@ def decode_parcels(parts: Sequence[Attempt]) -> tuple[OpenParcel, ...]:
 
     Raises ValueError when columns differ in length or an id, digest or thread is not hexadecimal.
     """
-    parcels = [parcel for part in parts for parcel in part.parcels]
-    alike = groupby(parcels, key=lambda parcel: (Message(**parcel.message.model_dump()), parcel.wording))
-    return tuple(OpenParcel(message, level, _commands(list(pieces))) for (message, level), pieces in alike)
+    whole: list[list[AttemptParcel]] = []
+    for parcel in (parcel for part in parts for parcel in part.parcels):
+        if whole and whole[-1][-1].more:
+            whole[-1].append(parcel)
+        else:
+            whole.append([parcel])
+    return tuple(
+        OpenParcel(Message(**pieces[0].message.model_dump()), pieces[0].wording, _commands(pieces)) for pieces in whole
+    )
 
 
 def decode_hex(texts: Sequence[str], size: int) -> tuple[bytes, ...]:

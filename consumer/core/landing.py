@@ -1,7 +1,7 @@
 """From the verdicts of a request to its landing: who ended how, who waits again, who needs a letter."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, assert_never
 
 from consumer.core.bisection import Refusal, refused_whole
@@ -44,25 +44,21 @@ class Landed(NamedTuple):
 
 def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[Attempt]:
     """The attempt's record, in parts when it carries more than `COMMANDS_PER_PART` commands."""
-    pieces = [
-        Parcel(parcel.message, parcel.level, parcel.commands[start : start + COMMANDS_PER_PART])
-        for parcel in batch.parcels
-        for start in range(0, len(parcel.commands), COMMANDS_PER_PART)
-    ]
-    groups: list[list[Parcel]] = [[]]
+    groups: list[list[AttemptParcel]] = [[]]
     room = COMMANDS_PER_PART
-    for piece in pieces:
-        if len(piece.commands) > room:
+    for piece in (piece for parcel in batch.parcels for piece in _pieces(parcel, positions)):
+        count = len(piece.commands.ids)
+        if count > room:
             groups.append([])
             room = COMMANDS_PER_PART
         groups[-1].append(piece)
-        room -= len(piece.commands)
+        room -= count
     marketing = sorted({command.terms.route for command in batch.commands if command.terms.marketing})
     return [
         Attempt(
             id=batch.id,
             epoch=batch.epoch,
-            parcels=[_attempt_parcel(piece, positions) for piece in group],
+            parcels=group,
             on_unsure=batch.on_unsure.value,
             marketing=marketing,
             part=number,
@@ -72,12 +68,21 @@ def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]])
     ]
 
 
-def _attempt_parcel(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]]) -> AttemptParcel:
+def _pieces(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]]) -> Iterator[AttemptParcel]:
+    """The parcel as a part can carry it; each piece but the last fills a part of its own."""
+    last = len(parcel.commands) - COMMANDS_PER_PART
+    for start in range(0, len(parcel.commands), COMMANDS_PER_PART):
+        commands = parcel.commands[start : start + COMMANDS_PER_PART]
+        yield _attempt_parcel(parcel._replace(commands=commands), positions, more=start < last)
+
+
+def _attempt_parcel(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]], *, more: bool) -> AttemptParcel:
     commands = parcel.commands
     # The values are ours and typed already; validating a thousand rows again would cost more than writing them.
     return AttemptParcel.model_construct(
         message=SentMessage.model_construct(**parcel.message._asdict()),
         wording=parcel.level,
+        more=more,
         commands=Columns.model_construct(
             ids=[command.id.hex() for command in commands],
             digests=[command.digest.hex() for command in commands],

@@ -44,8 +44,8 @@ def columns(numbers: Sequence[int], thread: int | None = None, rank: int = 0) ->
     )
 
 
-def parcel(commands: Columns, title: str = "Ready", level: int = 0) -> AttemptParcel:
-    return AttemptParcel(message=SentMessage(title=title, text="Come"), wording=level, commands=commands)
+def parcel(commands: Columns, title: str = "Ready", level: int = 0, *, more: bool = False) -> AttemptParcel:
+    return AttemptParcel(message=SentMessage(title=title, text="Come"), wording=level, commands=commands, more=more)
 
 
 def attempt(name: str, *parcels: AttemptParcel, part: int = 1, parts: int = 1) -> Attempt:

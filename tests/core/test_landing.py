@@ -61,6 +61,15 @@ def test_an_attempt_reads_back_as_it_was_written_whatever_its_size() -> None:
     assert attempt.parcels[0].message == MESSAGE
 
 
+@pytest.mark.parametrize("count", [1, COMMANDS_PER_PART, COMMANDS_PER_PART + 1])
+def test_parcels_that_say_the_same_read_back_apart_as_they_were_sent(count: int) -> None:
+    everybody = commands(2 * count)
+    parcels = (Parcel(MESSAGE, 0, everybody[:count]), Parcel(MESSAGE, 0, everybody[count:]))
+    memory = memory_of(Claim(epoch=1, member="me"), *attempt_records(Batch("1.1", 1, parcels), {}))
+    read = memory.open_attempts["1.1"].parcels
+    assert [list(parcel.commands.ids) for parcel in read] == [[c.id for c in parcel.commands] for parcel in parcels]
+
+
 def test_small_parcels_share_a_part() -> None:
     parcels = tuple(Parcel(Message("t", f"{n}"), 1, commands(3)) for n in range(50))
     (record,) = attempt_records(Batch("1.1", 1, parcels), {})

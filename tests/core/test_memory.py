@@ -136,7 +136,7 @@ def test_an_attempt_that_was_written_twice_is_one() -> None:
 
 
 def test_an_attempt_in_parts_counts_with_its_last_part() -> None:
-    first = attempt("1.1", parcel(columns([1, 2])), part=1, parts=2)
+    first = attempt("1.1", parcel(columns([1, 2]), more=True), part=1, parts=2)
     last = attempt("1.1", parcel(columns([3])), parcel(columns([4]), "Later"), part=2, parts=2)
     memory = told(claim(1), first, first)
     assert not memory.open_attempts
