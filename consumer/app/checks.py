@@ -36,6 +36,7 @@ def check_setup(setup: "Setup") -> Iterator[Problem]:
     yield from _account_problems(setup)
     yield from _shop_problems(setup)
     yield from _privacy_problems(setup)
+    yield from _exposure_problems(setup)
     files = example_files(setup.routes)
     yield from check_routes(setup.routes, lane_facts(setup), files)
 
@@ -126,6 +127,18 @@ def secret_refs(model: object, path: Path = ()) -> Iterator[tuple[Path, SecretRe
             yield from secret_refs(below, (*path, index))
 
 
+def _exposure_problems(setup: "Setup") -> Iterator[Problem]:
+    """A secret that others can read is none: the process does not start with it."""
+    for path, ref in _all_refs(setup):
+        if exposed := setup.read_secret.exposure(ref):
+            yield _at(setup, path, exposed)
+    for lane, account in setup.accounts.items():
+        store = getattr(account, "token_file", None)
+        exposed = setup.read_secret.exposure(SecretRef(file=store)) if isinstance(store, str) else None
+        if exposed is not None:
+            yield _at(setup, ("lanes", lane, "provider", "token_file"), exposed)
+
+
 def _privacy_problems(setup: "Setup") -> Iterator[Problem]:
     """A key that cannot be read is a warning, as every secret is; one that can be guessed is worth nothing."""
     privacy = setup.config.privacy
@@ -202,17 +215,20 @@ def _all_refs(setup: "Setup") -> Iterator[tuple[Path, SecretRef]]:
 
 def _secret_warnings(setup: "Setup") -> Iterator[str]:
     for path, ref in _all_refs(setup):
+        if setup.read_secret.exposure(ref) is not None:
+            continue  # wrong enough to be a problem
         value = setup.read_secret(ref)
         name = ".".join(str(step) for step in path)
         if isinstance(value, Trouble):
             yield f"{name}: {value.detail}"
-        elif warning := setup.read_secret.warning(ref):
-            yield f"{name}: {warning}"
 
 
 def _kafka_warnings(setup: "Setup") -> Iterator[str]:
     kafka = setup.config.kafka
     if kafka is not None and kafka.security.sasl is not None and not kafka.security.tls:
+        if kafka.security.sasl.mechanism == "OAUTHBEARER":
+            yield "kafka.security: OAUTHBEARER without tls: whoever listens on the way has the token"
+            return
         plain = " readable by anybody on the way" if kafka.security.sasl.mechanism == "PLAIN" else ""
         yield f"kafka.security: SASL without tls: the password's exchange and all records travel in the clear{plain}"
 

@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, available_timezones
 import babel
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_validator
 
+from consumer.app.kafka_config import Bootstrap as Bootstrap
+from consumer.app.kafka_config import KafkaConfig as KafkaConfig
 from consumer.core.document import Strict
 from consumer.core.profile import Identity
 from consumer.core.secrets import SecretRef
@@ -46,14 +48,6 @@ def _topic(value: str) -> str:
 LANE_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
-def _bootstrap(value: str) -> str:
-    for address in value.split(","):
-        if not re.fullmatch(r"[^\s:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", address.strip()):
-            raise ValueError('an address of a broker is written as "host:port"')
-    return value
-
-
-Bootstrap = Annotated[str, AfterValidator(_bootstrap)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -62,47 +56,6 @@ Topic = Annotated[str, AfterValidator(_topic)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 LocaleName = Annotated[str, AfterValidator(_locale)]
 Currency = Annotated[str, AfterValidator(_currency)]
-
-
-class SaslConfig(Strict):
-    """Who we are to the brokers."""
-
-    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
-    user: str = Field(min_length=1)
-    password: SecretRef
-
-
-class SecurityConfig(Strict):
-    """How we talk to the brokers."""
-
-    tls: bool = Field(default=False, description="encrypt, and verify the brokers' certificates")
-    ca: str | None = Field(default=None, description="path of the CA's certificates (PEM); the system's when left out")
-    sasl: SaslConfig | None = None
-
-    @model_validator(mode="after")
-    def _ca_needs_tls(self) -> "SecurityConfig":
-        if self.ca is not None and not self.tls:
-            raise ValueError("a ca is of no use without tls: true")
-        return self
-
-
-class KafkaConfig(Strict):
-    """The one Kafka cluster."""
-
-    bootstrap: Bootstrap | Annotated[list[Bootstrap], Field(min_length=1)] = Field(
-        description="host:port of some brokers, as a list or with commas between"
-    )
-    security: SecurityConfig = SecurityConfig()
-    session_timeout: Annotated[Seconds, Field(ge=6.0, le=300.0)] = Field(
-        default=30.0,
-        description="after so much silence of the owner a standby takes over; the broker's limits hold too",
-    )
-
-    @property
-    def servers(self) -> str:
-        """The addresses as aiokafka takes them, with commas between."""
-        entries = self.bootstrap.split(",") if isinstance(self.bootstrap, str) else self.bootstrap
-        return ",".join(entry.strip() for entry in entries)
 
 
 class TopicsConfig(Strict):
@@ -304,6 +257,10 @@ class Config(Strict):
     shops: dict[Word, ShopConfig] = Field(min_length=1, description="by the shop's name in the events")
     lanes: dict[str, LaneConfig] = Field(min_length=1, description="by the lane's id, which never changes")
     routes: str | list[str] = Field(default="routes", description="folders or files with routes")
+    secret_files: Literal["owner", "group"] = Field(
+        default="owner",
+        description="who may read files with secrets; group is for Kubernetes, which mounts them for an fsGroup",
+    )
     privacy: PrivacyConfig | None = Field(default=None, description="with it lanes obey the list of suppressions")
     admin: AdminConfig = AdminConfig()
     logs: LogsConfig = LogsConfig()

@@ -1,4 +1,4 @@
-"""What may stand under `kafka:` in `vestnik.yaml`: where the brokers are, how we talk to them and who we are to them."""
+"""What may stand under `kafka:` in `vestnik.yaml`: where the brokers are, how we talk to them, who we are to them."""
 
 import re
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""Reads secrets from files and the environment, anew at each call, and looks at who else may read the file."""
+"""Reads secrets from files and the environment, anew at each call, and refuses files that others may read or change."""
 
 import stat
 from collections.abc import Mapping
@@ -8,14 +8,20 @@ from consumer.core.model import Trouble
 from consumer.core.secrets import SecretRef
 
 SIZE_LIMIT_BYTES = 64 * 1024
+# What nobody but the owner may do with a secret, whoever may read it.
+_OTHERS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
 
 
 class SecretReader:
-    """The `ReadSecret` of the process. Relative paths start at the folder of the configuration."""
+    """The `ReadSecret` of the process. Relative paths start at the folder of the configuration.
 
-    def __init__(self, base: Path, environ: Mapping[str, str]) -> None:
+    `for_group`: a file's group may read it too, as where Kubernetes mounts secrets for an `fsGroup`.
+    """
+
+    def __init__(self, base: Path, environ: Mapping[str, str], *, for_group: bool = False) -> None:
         self._base = base
         self._environ = environ
+        self._forbidden = _OTHERS if for_group else _OTHERS | stat.S_IRGRP
 
     def __call__(self, ref: SecretRef) -> str | Trouble:
         """The secret without its last line break; Trouble when it is not there, empty, or open to be changed."""
@@ -24,17 +30,23 @@ class SecretReader:
             return Trouble("other", f"{ref.where} is empty")
         return value
 
-    def warning(self, ref: SecretRef) -> str | None:
-        """What is not wrong enough to refuse: a file that everybody on the machine can read."""
-        if ref.file is None:
-            return None
+    def exposure(self, ref: SecretRef) -> str | None:
+        """Who may read or change the secret's file and should not; None when all is well, or there is no file."""
         try:
-            mode = self._path(ref).stat().st_mode
+            return None if ref.file is None else self.exposed(self._path(ref), ref.where)
         except OSError:
             return None
-        if mode & stat.S_IROTH:
-            return f"{ref.where} can be read by everybody (mode {stat.S_IMODE(mode):04o}); make it 0600 or 0440"
-        return None
+
+    def exposed(self, path: Path, where: str) -> str | None:
+        """The same of any file. Raises OSError where it is not there."""
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if not mode & self._forbidden:
+            return None
+        if mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return f"{where} can be changed by others (mode {mode:04o}); chmod 600"
+        who = "everybody" if mode & stat.S_IRWXO else "its group"
+        mend = "" if mode & stat.S_IRWXO else ", or say `secret_files: group` where that is meant"
+        return f"{where} can be read by {who} (mode {mode:04o}); chmod 600{mend}"
 
     def _from_environment(self, name: str) -> str | Trouble:
         value = self._environ.get(name)
@@ -46,11 +58,8 @@ class SecretReader:
     def _from_file(self, ref: SecretRef) -> str | Trouble:
         path = self._path(ref)
         try:
-            mode = path.stat().st_mode
-            if mode & (stat.S_IWGRP | stat.S_IWOTH):
-                return Trouble(
-                    "other", f"{ref.where} can be changed by others (mode {stat.S_IMODE(mode):04o}); chmod 600"
-                )
+            if exposed := self.exposed(path, ref.where):
+                return Trouble("other", exposed)
             with path.open("rb") as file:
                 content = file.read(SIZE_LIMIT_BYTES + 1)
         except OSError as error:

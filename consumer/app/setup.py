@@ -65,7 +65,8 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
         return sorted(problems)
     base = path.parent
     accounts = {lane: _rooted(account, base) for lane, account in accounts.items()}
-    reader, digest = SecretReader(base, environ), _digest(text, files.texts)
+    reader = SecretReader(base, environ, for_group=config.secret_files == "group")  # noqa: S105
+    digest = _digest(text, files.texts)
     setup = Setup(config, accounts, routes.sound, overridden, reader, base, digest)
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}

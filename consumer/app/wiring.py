@@ -4,9 +4,10 @@ import os
 import secrets
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from consumer.app.brokers import kafka_settings as kafka_settings
 from consumer.app.config import Config, FloodConfig, LaneConfig
 from consumer.app.families import Expected, LaneNames
 from consumer.app.profiles import backfill_topic as backfill_topic
@@ -27,7 +28,7 @@ from consumer.engine.watchdog import Patience
 from consumer.engine.watchlist import SuppressionParts
 from consumer.sinks.base import Surroundings, limits_of, make_sink
 from consumer.sinks.token_topic import TOPIC as TOKENS
-from consumer.streams.settings import KafkaSettings, ReadPassword, SecurityProtocol, Timing
+from consumer.streams.settings import Timing
 
 if TYPE_CHECKING:
     from consumer.streams.topics import TopicSpec
@@ -69,28 +70,6 @@ def new_member() -> str:
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
-def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
-    """The cluster of the configuration, which must have one."""
-    kafka = setup.config.kafka
-    if kafka is None:
-        raise ValueError("the configuration has no kafka")
-    security = kafka.security
-    settings = KafkaSettings(
-        bootstrap=kafka.servers,
-        security=_protocol(tls=security.tls, sasl=security.sasl is not None),
-        ca_file=str(setup.path(security.ca)) if security.ca is not None else None,
-        timing=timing or _timing(kafka.session_timeout),
-    )
-    if security.sasl is None:
-        return settings
-    return replace(
-        settings,
-        sasl_mechanism=security.sasl.mechanism,
-        username=security.sasl.user,
-        password=_password(setup),
-    )
-
-
 def wanted_topics(setup: Setup, replicas: int) -> "list[TopicSpec]":
     """Every topic that the lanes of the configuration need."""
     from consumer.streams.topics import Shape, wanted  # noqa: PLC0415
@@ -98,26 +77,6 @@ def wanted_topics(setup: Setup, replicas: int) -> "list[TopicSpec]":
     memory_seconds = max(lane.memory for lane in setup.config.lanes.values())
     shape = Shape(replicas, memory_seconds, setup.config.topics.dead_letters)
     return wanted(list(setup.config.lanes), setup.config.topics.sources, shape)
-
-
-def _timing(session_seconds: float) -> Timing:
-    """Ten heartbeats a session, as Kafka's own clients have it."""
-    session_ms = int(session_seconds * 1000)
-    return Timing(session_ms=session_ms, heartbeat_ms=session_ms // 10)
-
-
-def _protocol(*, tls: bool, sasl: bool) -> SecurityProtocol:
-    if sasl:
-        return "SASL_SSL" if tls else "SASL_PLAINTEXT"
-    return "SSL" if tls else "PLAINTEXT"
-
-
-def _password(setup: Setup) -> ReadPassword:
-    def read() -> str | Trouble:
-        sasl = setup.config.kafka.security.sasl if setup.config.kafka is not None else None
-        return setup.read_secret(sasl.password) if sasl is not None else Trouble("other", "there is no SASL")
-
-    return read
 
 
 def lane_sources(setup: Setup, lane: str) -> list[str]:

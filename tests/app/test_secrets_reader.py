@@ -39,7 +39,7 @@ def test_the_environment_is_read() -> None:
     assert read(SecretRef(env="KEY")) == "canary"
     assert trouble(read(SecretRef(env="EMPTY"))) == "environment variable EMPTY is empty"
     assert trouble(read(SecretRef(env="NONE"))) == "environment variable NONE is not set"
-    assert read.warning(SecretRef(env="KEY")) is None
+    assert read.exposure(SecretRef(env="KEY")) is None
 
 
 @pytest.mark.parametrize("mode", [0o660, 0o602, 0o666])
@@ -47,12 +47,21 @@ def test_a_file_that_others_can_change_is_refused(tmp_path: Path, mode: int) -> 
     assert "can be changed by others" in trouble(SecretReader(tmp_path, {})(stored(tmp_path, b"canary", mode)))
 
 
-def test_a_file_that_everybody_can_read_is_a_warning(tmp_path: Path) -> None:
-    read, ref = SecretReader(tmp_path, {}), stored(tmp_path, b"canary", 0o644)
-    assert read(ref) == "canary"
-    assert "mode 0644" in str(read.warning(ref))
-    assert read.warning(stored(tmp_path, b"canary", 0o440)) is None
-    assert read.warning(SecretRef(file="nowhere")) is None
+@pytest.mark.parametrize(("mode", "who"), [(0o644, "everybody"), (0o604, "everybody"), (0o440, "its group")])
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int, who: str) -> None:
+    read, ref = SecretReader(tmp_path, {}), stored(tmp_path, b"canary", mode)
+    assert f"can be read by {who} (mode {mode:04o})" in trouble(read(ref))
+    assert read.exposure(ref) == trouble(read(ref))
+    assert read.exposure(SecretRef(file="nowhere")) is None
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o640])
+def test_a_group_may_read_where_that_is_said(tmp_path: Path, mode: int) -> None:
+    ref = stored(tmp_path, b"canary", mode)
+    assert "secret_files: group" in trouble(SecretReader(tmp_path, {})(ref))
+    assert SecretReader(tmp_path, {}, for_group=True)(ref) == "canary"
+    for looser in (0o444, 0o660):
+        assert isinstance(SecretReader(tmp_path, {}, for_group=True)(stored(tmp_path, b"canary", looser)), Trouble)
 
 
 @pytest.mark.parametrize(
