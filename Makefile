@@ -51,8 +51,9 @@ format: .venv/.ready ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
 
-references: .venv/.ready ## write docs/reference/ and schemas/json/ anew from the models
+references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dashboards anew from the sources
 	@$(BIN)/python -m scripts.reference
+	@$(BIN)/python -m scripts.observability
 	@$(BIN)/python -m schemas.generate
 
 tools: ## what some rings need and a plain machine lacks, by apt
