@@ -12,6 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
+from consumer.sinks.egress import Connector, Resolver, is_forbidden
+
 BODY_LIMIT_BYTES = 64 * 1024
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
@@ -191,8 +193,12 @@ class Http:
     def _open(self) -> aiohttp.ClientSession:
         reach = self._reach
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=reach.connections, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_CACHE_SECONDS
+            connector=Connector(
+                lambda url: origin_of(url) in self._origins,
+                limit=reach.connections,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                ttl_dns_cache=DNS_CACHE_SECONDS,
+                resolver=Resolver(),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             # `total` is our own `asyncio.timeout`: aiohttp rounds its own up and says the same for waiting and sending.
@@ -249,6 +255,8 @@ def _hindrance(error: Exception) -> str:
     """Why nothing was sent, as a word of a closed list: the exceptions' own texts can quote the URL."""
     if isinstance(error, TimeoutError):
         return "connect_timeout"
+    if is_forbidden(error):
+        return "egress_denied"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "dns"
     if isinstance(error, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
