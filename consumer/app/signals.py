@@ -1,6 +1,6 @@
 """SIGTERM and SIGINT, caught from the first moment on: the first one asks to stop, the second one ends at once.
 
-Nothing slow is imported here: a pod that is told to stop while its imports run must still stop cleanly.
+Nothing slow is imported here: a pod that is told to stop while its imports run must still stop cleanly, and soon.
 """
 
 import os
@@ -27,6 +27,9 @@ class StopRequest:
     def hear(self, number: int, _frame: FrameType | None = None) -> None:
         if self.asked:
             self._leave(128 + number)
+        elif self._tell is None:
+            # Nothing has begun that would have to end; what is still imported may take long on a busy machine.
+            self._leave(0)
         self.asked = True
         if self._tell is not None:
             self._tell()
