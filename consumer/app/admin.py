@@ -1,6 +1,7 @@
 """The admin port: is it alive, is it ready, how does it stand. It only ever reads, and listens on loopback by default.
 
-One connection carries one request and lives for seconds, so that neither idle nor half-open clients pile up.
+One connection carries one request and lives for seconds, so that neither idle nor half-open clients pile up; where
+there are too many all the same, the oldest that has asked nothing makes room, so that a probe is always answered.
 """
 
 import asyncio
@@ -123,12 +124,22 @@ class _Guard:
         self._settings = settings
 
     def connection(self) -> asyncio.BaseProtocol:
-        """aiohttp's own protocol, with a deadline; one that hangs up at once when there are too many."""
-        if self._server is None or len(self._server.connections) >= self._settings.connections:
+        """aiohttp's own protocol, with a deadline; one that hangs up at once where nobody can make room for it."""
+        if self._server is None or not self._has_room(self._server):
             return _HangUp()
         handler = self._server()
         asyncio.get_running_loop().call_later(self._settings.connection_seconds, handler.force_close)
         return handler
+
+    def _has_room(self, server: web.Server) -> bool:
+        """Whether one more may come, for which the one that has been silent longest may have to go."""
+        there = [handler for handler in server.connections if handler.transport is not None]
+        if len(there) < self._settings.connections:
+            return True
+        silent = next((handler for handler in there if handler._current_request is None), None)
+        if silent is not None:
+            silent.force_close()
+        return silent is not None
 
 
 class _HangUp(asyncio.Protocol):

@@ -1,6 +1,9 @@
 """The admin port, asked by real clients."""
 
 import asyncio
+import re
+import threading
+import time
 from collections.abc import AsyncIterator
 
 import aiohttp
@@ -27,6 +30,13 @@ class Office:
         names = LaneNames("app-push", "imshop", "live", ("order-paid",))
         self.metrics = Metrics(Expected((names,), ("shop.orders",), "1", "abc"))
         self.admin = Admin(settings, self.state, self.metrics)
+
+    @property
+    def open_connections(self) -> int:
+        runner = self.admin._runner
+        assert runner is not None
+        assert runner.server is not None
+        return len(runner.server.connections)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.admin.port}{path}"
@@ -122,17 +132,50 @@ async def test_a_huge_query_is_refused(office: Office) -> None:
     assert (await office.get("/livez?" + "x" * 1_000_000))[0] == 400
 
 
-async def test_idle_connections_are_bounded_and_a_probe_is_answered_after_them() -> None:
-    opened = Office(AdminSettings(port=0, connections=4, connection_seconds=0.2))
+async def test_idle_connections_are_bounded_and_a_probe_is_answered_beside_them() -> None:
+    opened = Office(AdminSettings(port=0, connections=4, connection_seconds=0.5))
     assert await opened.admin.start() is None
     opened.state.see(WORKING)
     idle = [await asyncio.open_connection("127.0.0.1", opened.admin.port) for _ in range(12)]
-    # Those over the bound are hung up on at once, the others at their deadline.
-    assert [await reader.read() for reader, _ in idle] == [b""] * 12
     assert (await opened.get("/livez"))[0] == 200
+    # Those over the bound make room for later ones, the others are hung up on at their deadline.
+    assert [await reader.read() for reader, _ in idle] == [b""] * 12
     for _, writer in idle:
         writer.close()
     await opened.admin.stop()
+
+
+async def test_300_idle_and_150_half_open_connections_do_not_hold_up_a_probe(office: Office) -> None:
+    """Nor do they cost a thread, or more than the bound."""
+    office.state.see(WORKING)
+    threads = threading.active_count()
+    clients = [await asyncio.open_connection("127.0.0.1", office.admin.port) for _ in range(450)]
+    for _, writer in clients[300:]:
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: pod\r\nX-Slow: ")
+    took = []
+    for _ in range(10):
+        began = time.perf_counter()
+        assert (await office.get("/livez"))[0] == 200
+        took.append(time.perf_counter() - began)
+    assert sorted(took)[5] <= 0.2
+    assert threading.active_count() == threads
+    # A turn of the loop takes up as many as the system has kept waiting, on top of the bound.
+    assert office.open_connections <= 2 * AdminSettings().connections
+    for _, writer in clients:
+        writer.close()
+
+
+async def test_what_answers_does_not_say_which_version_it_is(office: Office) -> None:
+    async with aiohttp.ClientSession() as session, session.get(office.url("/nothing")) as response:
+        said = f"{dict(response.headers)} {await response.text()}"
+    assert not re.search(r"aiohttp|[Pp]ython|/\d|\d+\.\d+", said.replace("HTTP/1.1", ""))
+
+
+async def test_a_head_that_is_too_large_is_refused(office: Office) -> None:
+    async with aiohttp.ClientSession() as session:
+        request = session.get(office.url("/livez"), headers={"X-Large": "x" * 20_000})
+        async with request as response:
+            assert response.status == 400
 
 
 async def test_a_port_that_is_taken_is_told_in_words(office: Office) -> None:
