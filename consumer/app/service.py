@@ -12,6 +12,7 @@ import structlog
 
 from consumer.app import wiring
 from consumer.app.admin import Admin, AdminSettings
+from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
 from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics
@@ -147,6 +148,7 @@ def _tell_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, object]
 
 def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
     """The whole life of the process, from logging to the exit code."""
+    keep_memory_private()
     logs = setup.config.logs
     configure(logs.format, logs.level, sys.stderr, time.monotonic)
     for warning in setup.warnings:
