@@ -55,6 +55,7 @@ references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dash
 	@$(BIN)/python -m scripts.reference
 	@$(BIN)/python -m scripts.observability
 	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m scripts.asyncapi
 
 tools: ## what some rings need and a plain machine lacks, by apt
 	@bash scripts/tools.sh
