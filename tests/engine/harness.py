@@ -163,17 +163,24 @@ class ProviderSink:
         self.capacity = capacity
         self.timeout_seconds = timeout_seconds
         self.unfit: Blocked | Deferred | None = None
+        # Cleared: a bug, for which nothing comes back any more, not even at the time-out.
+        self.sane = asyncio.Event()
+        self.sane.set()
         self._provider = provider
 
     async def ready(self) -> Blocked | Deferred | None:
+        await self.sane.wait()
         return self.unfit
 
     async def send(self, batch: Batch) -> Verdicts:
+        verdict: Verdict
         try:
             async with asyncio.timeout(self.timeout_seconds):
-                return (await self._provider.call(batch),)
+                verdict = await self._provider.call(batch)
         except TimeoutError:
-            return (Unsure("timeout"),)
+            verdict = Unsure("timeout")
+        await self.sane.wait()
+        return (verdict,)
 
     async def close(self) -> None:
         pass
