@@ -18,6 +18,7 @@ from consumer.app.commands.auth import auth_app
 from consumer.app.commands.config import config_app
 from consumer.app.commands.dead import dead_app
 from consumer.app.commands.health import health
+from consumer.app.commands.journal import journal_app
 from consumer.app.commands.lag import lag
 from consumer.app.commands.lane import lane_app
 from consumer.app.commands.shared import (
@@ -44,6 +45,7 @@ app.add_typer(topics_app, name="topics")
 app.add_typer(config_app, name="config")
 app.add_typer(auth_app, name="auth")
 app.add_typer(lane_app, name="lane")
+app.add_typer(journal_app, name="journal")
 app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
 app.command()(health)
