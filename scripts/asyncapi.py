@@ -1,4 +1,4 @@
-"""Writes the contract with publishers as an AsyncAPI 3 document, `schemas/asyncapi.yaml`: `python -m scripts.asyncapi`."""
+"""Writes the contract with publishers as an AsyncAPI 3 document, `schemas/asyncapi.yaml`: run it with `python -m`."""
 
 import json
 from collections.abc import Iterator
