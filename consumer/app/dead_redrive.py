@@ -194,7 +194,9 @@ class Redrive:
         self, letter: Letter, original: Record, lanes: "dict[str, _Lane | str]"
     ) -> tuple[Letter, Foreseen, Backfilled | None]:
         name = letter.head.lane
-        lane = lanes.setdefault(name, _lane(self.setup, name))
+        if name not in lanes:
+            lanes[name] = _lane(self.setup, name)
+        lane = lanes[name]
         if isinstance(lane, str):
             return letter, Foreseen(Fate.NO_LANE, 0, lane), None
         old = Backfilled(
