@@ -1,7 +1,7 @@
 """The table from facts to log lines, and the one place that configures logging.
 
 A line is JSON (or, for people, coloured text): UTC time, a constant event name, and fields. Success is told at debug.
-What repeats is told once in ten seconds, with the number of lines left out.
+What repeats is told once in ten seconds, with the number of lines left out; of one event ten lines a second at most.
 """
 
 import logging
@@ -14,6 +14,7 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from consumer.app.log_limit import LineLimit
 from consumer.app.masking import clipped, masked
 from consumer.core import facts
 from consumer.core.model import Outcome
@@ -43,6 +44,7 @@ def configure(form: str, level: str, stream: TextIO, monotonic: Callable[[], flo
     handler = logging.StreamHandler(stream)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=[*shared, _foreign], processors=last))
     handler.addFilter(_ForeignRepeats(monotonic))
+    handler.addFilter(LineLimit(monotonic, _tell_suppressed))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
@@ -54,6 +56,10 @@ def configure(form: str, level: str, stream: TextIO, monotonic: Callable[[], flo
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
+
+
+def _tell_suppressed(event: str, count: int) -> None:
+    structlog.stdlib.get_logger("vestnik").warning("lines_suppressed", of=event, count=count)
 
 
 def _renderer(form: str, stream: TextIO) -> Processor:
