@@ -21,6 +21,7 @@ from consumer.app.commands.health import health
 from consumer.app.commands.journal import journal_app
 from consumer.app.commands.lag import lag
 from consumer.app.commands.lane import lane_app
+from consumer.app.commands.replay import replay
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -50,6 +51,7 @@ app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
 app.command()(health)
 app.command()(lag)
+app.command()(replay)
 
 LostOffsets = Annotated[
     Literal["latest", "earliest"] | None,
