@@ -220,7 +220,7 @@ def test_a_file_of_events_becomes_pushes_on_the_terminal(catalogue: Path, monkey
 def test_a_process_that_was_told_to_stop_while_it_began_stops_cleanly(
     catalogue: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stop = StopRequest()
+    stop = StopRequest(leave=lambda code: None)
     stop.hear(15)
     monkeypatch.setattr("consumer.app.cli.STOP", stop)
     (catalogue / "vestnik.yaml").write_text(LINES)
