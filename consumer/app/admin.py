@@ -7,13 +7,16 @@ there are too many all the same, the oldest that has asked nothing makes room, s
 import asyncio
 import base64
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 
 from consumer.app.metrics import Metrics
 from consumer.app.page import STYLE, render_page
 from consumer.app.state import State
+from consumer.app.why_live import read_ids
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 
@@ -38,10 +41,17 @@ class AdminSettings:
     connection_seconds: float = 10.0
 
 
+Tell = Callable[[Sequence[bytes]], dict[str, Any]]
+"""Where commands are, by their ids, as plain data."""
+
+
 class Admin:
     """The admin pages as a server: `start`, `port`, `stop`."""
 
-    def __init__(self, settings: AdminSettings, state: State, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: AdminSettings, state: State, metrics: Metrics, whereabouts: Tell = lambda _ids: {"lanes": {}}
+    ) -> None:
+        self._whereabouts = whereabouts
         self._settings = settings
         self._state = state
         self._metrics = metrics
@@ -84,6 +94,7 @@ class Admin:
                 web.get("/readyz", self._readyz),
                 web.get("/metrics", self._metrics_text),
                 web.get("/api/state", self._state_json),
+                web.get("/api/why", self._why_json),
                 web.get("/", self._page),
             ]
         )
@@ -102,6 +113,12 @@ class Admin:
 
     async def _state_json(self, _request: web.Request) -> web.Response:
         return web.json_response(self._state.report())
+
+    async def _why_json(self, request: web.Request) -> web.Response:
+        ids = read_ids(request.query.getall("command", []))
+        if isinstance(ids, str):
+            return web.json_response({"error": ids}, status=400)
+        return web.json_response(self._whereabouts(ids))
 
     async def _page(self, _request: web.Request) -> web.Response:
         return web.Response(text=render_page(self._state.report()), content_type="text/html")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
+from typing import Any
 
 import structlog
 
@@ -19,6 +20,7 @@ from consumer.app.metrics import Metrics
 from consumer.app.setup import Setup
 from consumer.app.signals import StopRequest
 from consumer.app.state import State
+from consumer.app.why_live import live_report
 from consumer.core.explain import Waiting
 from consumer.core.facts import Fact, LaneGauges, LaneStuck
 from consumer.core.head import Head
@@ -63,7 +65,7 @@ class Service:
         streams = options.streams(setup, self.emit)
         self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member()))
         config = setup.config.admin
-        self._admin = Admin(AdminSettings(config.host, config.port), self.state, self.metrics)
+        self._admin = Admin(AdminSettings(config.host, config.port), self.state, self.metrics, self._whereabouts)
 
     def emit(self, fact: Fact) -> None:
         """Tell every observer."""
@@ -74,6 +76,9 @@ class Service:
             self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
         if self._options.once and isinstance(fact, LaneGauges) and self._finished():
             self.stop()
+
+    def _whereabouts(self, ids: Sequence[bytes]) -> dict[str, Any]:
+        return live_report(self.process.lanes, self.state, ids, time.time())
 
     def _open_groups(self, lane: str, limit: int) -> Sequence[Waiting]:
         running = self.process.lanes.get(lane)

@@ -23,6 +23,7 @@ from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.outbox import Outbox
+from consumer.core.whereabouts import Whereabouts, whereabouts
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
 from consumer.engine.flight import Office
@@ -354,6 +355,10 @@ class Lane:
     def open_groups(self, limit: int) -> list[Waiting]:
         """The open groups that go out next, without recipients; empty while the lane is another's."""
         return [] if self._tenure is None else self._tenure.open_groups(limit)
+
+    def whereabouts(self, id_: bytes) -> Whereabouts | None:
+        """Where a live command is; None where this lane has no such one, and while the lane is another's."""
+        return None if self._tenure is None else whereabouts(self._tenure.desk, id_)
 
     @property
     def heads(self) -> tuple[Head, ...]:
