@@ -22,6 +22,7 @@ from consumer.core.model import (
     Outcome,
     TopicPartition,
 )
+from consumer.engine.eviction import Evictions
 from consumer.engine.flight import Flight, Office, report_ends
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.intake import Intake
@@ -55,6 +56,7 @@ class Tenure:
         self._number = 0
         self._repeats = Repeats(office, desk, gate)
         self._night = Night(office, desk)
+        self._evictions = Evictions(office, desk)
         self._started: dict[int, float] = {}
         self._requests = self._landings = self._commits = 0
 
@@ -144,6 +146,7 @@ class Tenure:
             report_ends(self._office, self.desk.expire(now))
             self._office.memory.forget(now)
             await self._night.tend()
+            await self._evictions.tend()
             self.wake()
             moments = (self.desk.outbox.next_expiry(), self._night.next_alarm(now))
             soonest = min((moment for moment in moments if moment is not None), default=math.inf)

@@ -127,3 +127,31 @@ async def test_nobody_is_told_before_the_list_was_read_to_its_end() -> None:
     assert process.lane.view().blockages == ()
     await process.stop()
     assert in_balance(process)
+
+
+@virtual
+async def test_what_waits_or_is_parked_for_somebody_ends_when_they_are_listed_although_the_lane_may_not_send() -> None:
+    world = World(partitions=1)
+    night = (0, 1439, "UTC", False)
+    process = world.process(listed=True)
+    process.sink.unfit = Deferred("warming_up", after_seconds=9e6)
+    process.start()
+    for person in ("forgotten", "other"):
+        world.publish(id="now", to=person)
+        world.publish(id="tomorrow", to=person, quiet=night)
+    await seconds(10)
+    assert (process.lane.view().waiting, process.lane.view().parked) == (2, 2)
+    await world.table().put(*suppression_row(HASH_KEY, "forgotten", Suppression(reason="asked")))
+    await seconds(3)
+    assert (process.lane.view().waiting, process.lane.view().parked) == (1, 1)
+    assert world.ends() == {"suppressed": 2}
+    await world.table().put(*suppression_row(HASH_KEY, "other", Suppression(reason="asked")))
+    await seconds(15)
+    assert (process.lane.view().waiting, process.lane.view().parked) == (0, 0)
+    assert suppressed(process) == {"listed": 4}
+    await process.kill()
+    heir = world.process(listed=True).start()
+    await world.settled(120)
+    assert (world.provider.pushes, heir.lane.view().parked) == ([], 0)
+    await heir.stop()
+    assert in_balance(process, heir)
