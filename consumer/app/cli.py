@@ -17,6 +17,7 @@ import typer
 from consumer.app.commands.auth import auth_app
 from consumer.app.commands.config import config_app
 from consumer.app.commands.dead import dead_app
+from consumer.app.commands.event import event_app
 from consumer.app.commands.health import health
 from consumer.app.commands.journal import journal_app
 from consumer.app.commands.lag import lag
@@ -49,6 +50,7 @@ app.add_typer(lane_app, name="lane")
 app.add_typer(journal_app, name="journal")
 app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
+app.add_typer(event_app, name="event")
 app.command()(health)
 app.command()(lag)
 app.command()(replay)
