@@ -87,6 +87,7 @@ def spots() -> Mapping[str, Spot]:
         "token-refresh": During(ProviderSink, "ready", 0.1),
         "revoke": During(Lane, "revoked", 0.0),
         "token-kept": Before(FilePen, "write"),
+        "dead-letter-asked": During(KafkaDeadLetters, "append", 0.3),
     }
 
 

@@ -25,6 +25,7 @@ class Proxy:
         self._flowing: dict[Way, asyncio.Event] = {"up": asyncio.Event(), "down": asyncio.Event()}
         self._dripping = False
         self._refusing = False
+        self._answer_seconds = 0.0
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -43,6 +44,10 @@ class Proxy:
         for way in ways or ("up", "down"):
             self._flowing[way].clear()
 
+    def slow(self, seconds: float) -> None:
+        """Answers come so much later."""
+        self._answer_seconds = seconds
+
     def drip(self) -> None:
         """One byte a second."""
         self._dripping = True
@@ -55,6 +60,7 @@ class Proxy:
     async def heal(self) -> None:
         """Everything passes again."""
         self._refusing = self._dripping = False
+        self._answer_seconds = 0.0
         for way in self._flowing.values():
             way.set()
         if self._server is None:
@@ -105,6 +111,8 @@ class Proxy:
         try:
             while chunk := await reader.read(CHUNK_BYTES):
                 await self._flowing[way].wait()
+                if way == "down" and self._answer_seconds:
+                    await asyncio.sleep(self._answer_seconds)
                 await self._write(chunk, writer)
         except OSError:
             pass

@@ -22,8 +22,10 @@ from consumer.streams.reading import read_whole
 from tests.chaos.row import Outcome, Row
 from tests.chaos.waves import Load
 from tests.chaos.yard import Plot, Yard, yard
+from tests.kafka.expiry import through_expiries
 from tests.kafka.processes import Consumer, eventually
 from tests.kafka.ring import shared_bootstrap
+from tests.kafka.secured import REAUTH_SECONDS, SecuredKafka
 from tests.kafka.server import KafkaServer
 
 ADMIN_SECONDS = 30.0
@@ -315,6 +317,24 @@ def note(place: Yard, every: Iterable[Publication], survivors: Sequence[Record])
         place.account.records.append(publication)
 
 
+# --- sessions that end ------------------------------------------------------------------------------------------------
+
+
+async def expiries(folder: Path) -> Outcome:
+    """The broker ends each connection when its login has lived two seconds."""
+    with SecuredKafka(folder) as server:
+        cut = server.sasl("PLAIN", listener="SHORT")
+        found = await through_expiries(server.plain(), cut, 60.0)
+    times = int(found.seconds / REAUTH_SECONDS)
+    return Outcome(
+        found.lost == 0 and found.rebalances <= times,
+        f"about {times} expiries of each login in {found.seconds:g} s: lost {found.lost} of {found.published} read and "
+        f"{found.appended} appended, rebalances {found.rebalances}, clients made anew {found.rebuilt}",
+        {"expiries": times, "lost": found.lost, "published": found.published, "rebalances": found.rebalances}
+        | {"rebuilt": found.rebuilt, "read_again": found.repeated},
+    )
+
+
 ROWS = (
     Row(
         "K-12",
@@ -345,6 +365,18 @@ ROWS = (
         minutes=1.0,
         selection=True,
         again="nothing",
+    ),
+    Row(
+        "K-18",
+        "the login to the broker expires, again and again",
+        "connections are made anew, and nothing is lost",
+        "lost 0; at most one rebalance an expiry",
+        expiries,
+        minutes=1.5,
+        selection=False,
+        compressed="a login lives 2 s instead of 60 s",
+        again="nothing",
+        test="tests/kafka/test_security.py",
     ),
     Row(
         "K-17",
