@@ -64,13 +64,14 @@ def lag(
         if isinstance(address, Unfit):
             leave(address.why, USAGE)
     asked = [address for address in addresses if isinstance(address, str)]
+    pause = threading.Event()
     try:
         while True:
             found = asyncio.run(lags(setup, lane or known, asked, time.time()))
             _tell(found, output, watched=watch)
             if not watch:
                 break
-            time.sleep(every)
+            pause.wait(every)
     except KeyboardInterrupt:
         raise typer.Exit(FINE) from None
     raise typer.Exit(partly(sum(bool(each.trouble) for each in found), len(found)))
