@@ -1,5 +1,6 @@
 """`vestnik lag`: how far each lane is behind, and how long its quota needs for that."""
 
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
