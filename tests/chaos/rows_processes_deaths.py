@@ -52,7 +52,7 @@ async def dead_letter(folder: Path) -> Outcome:
     worst = max(copies.values())
     return Outcome(
         ledger.kept and worst <= 2,
-        f"{ROUNDS} kills, {len(copies)} letters of both lanes, at most {worst} copies of one with one id; {ledger.said}",
+        f"{ROUNDS} kills, {len(copies)} letters of both lanes, at most {worst} copies of one; {ledger.said}",
         {"kills": ROUNDS, "letters": len(copies), **ledger.figures()},
     )
 
