@@ -9,7 +9,7 @@ from consumer.core.desk import Desk
 from consumer.core.facts import CommandEnded
 from consumer.core.landing import Landed, land
 from consumer.core.memory import OpenAttempt
-from consumer.core.model import Batch, Command, Outcome, Position, Refused, Unsure
+from consumer.core.model import Batch, Blocked, Command, Deferred, Outcome, Position, Refused, Unsure, Verdicts
 from consumer.core.repeats import KILLS, buried, is_fatal, rebuilt
 from consumer.engine.flight import Flight, Office, bury
 from consumer.engine.gate import Gate, Grant
@@ -24,6 +24,13 @@ class RepeatFlight(Flight):
     on the desk but in doubt there, and the journal's own reader lets them go."""
 
     restored: OpenAttempt | None = None
+
+    async def _answered(self, verdicts: Verdicts) -> None:
+        """That this repeat did not happen says nothing of what went before it: the attempt stays open."""
+        if all(isinstance(verdict, Blocked | Deferred) for verdict in verdicts):
+            await self._wait_again(verdicts[0].reason)
+        else:
+            await Flight._answered(self, verdicts)
 
     async def _announce(self) -> None:
         record = Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=True)

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from consumer.core.model import Batch, Deferred, Verdict
+from consumer.core.model import Batch, Blocked, Deferred, Verdict
 from schemas.journal import Attempt, Landing, Repeat
 from tests.engine.harness import LETTERS, Process, Provider, World, people, seconds
 from tests.virtual import virtual
@@ -184,6 +184,33 @@ def test_what_expires_before_its_answer_is_known_ends_as_its_route_wants(unsure:
         world.publish(id="e1", to="u1", ttl=600.0, unsure=unsure)
         await world.settled(3600)
         assert world.ends() == {end: 1}
+        await process.stop()
+
+    run()
+
+
+@pytest.mark.parametrize("verdict", [Blocked("wrong_key"), Deferred("limit", 3.0, limit=True), Deferred("connect")])
+def test_a_repeat_that_did_not_happen_undoes_nothing(verdict: Verdict) -> None:
+    """The first request had happened; only its answer was lost."""
+
+    @virtual
+    async def run() -> None:
+        world = KeyedWorld()
+        answers = [LOST]
+        moods = [verdict, None]
+
+        def mood(batch: Batch) -> Verdict | None:
+            return moods.pop() if moods else None
+
+        world.provider.answer = lambda batch: answers.pop() if answers else None
+        world.provider.mood = mood
+        process = world.keyed_process().start()
+        world.publish(id="e1", to="u1", unsure="stop")
+        await world.settled()
+        assert not moods
+        assert world.ends() == {"delivered": 1}
+        assert world.provider.repeats == {}
+        assert told_the_same(world.keyed.requests)
         await process.stop()
 
     run()
