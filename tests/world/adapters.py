@@ -4,18 +4,23 @@ import asyncio
 import random
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from consumer.core.model import Position, Record, TopicPartition, Trouble
-from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Seat, Span
-from consumer.streams.codec import Entryable, encoded
+from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Row, Seat, Span, Unreadable
+from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.letters import letter_headers
-from consumer.streams.memory import MemoryDeadLetters, MemoryJournal, MemorySource
+from consumer.streams.memory import MemoryDeadLetters, MemoryJournal, MemorySource, MemoryTable
 from consumer.streams.memory_broker import Member, MemoryBroker, MemoryGroup, Wire
+from schemas.journal import AnyRecord, Attempt
 from tests.world.lives import Life, Outside
 
-SOURCE, JOURNAL, LETTERS, GROUP = "shop.events", "vestnik.journal.push", "vestnik.dead-letters", "vestnik.push"
+SOURCE, SECOND, BACKFILL = "shop.events", "shop.bonuses", "vestnik.backfill.push"
+JOURNAL, LETTERS, GROUP = "vestnik.journal.push", "vestnik.dead-letters", "vestnik.push"
+LISTED, CONTROL = "vestnik.suppressions", "vestnik.control"
 COMMIT_SECONDS = 5.0
+COORDINATOR_GONE = Trouble("other", "the coordinator is gone")
 
 
 class WorldGroup(MemoryGroup):
@@ -24,11 +29,40 @@ class WorldGroup(MemoryGroup):
     def __init__(self, broker: "WorldBroker") -> None:
         super().__init__(broker)
         self.world = broker
+        self.down = False
+        self._wanted = False
 
     def rebalance(self) -> None:
-        self.world.outside.call(super().rebalance)
+        if self.down:
+            self._wanted = True
+        else:
+            self.world.outside.call(super().rebalance)
+
+    def lose(self) -> None:
+        """The coordinator is gone: nobody commits, and a rebalance comes to no end, or begins only when it is back."""
+        self.down = True
+
+    def regain(self) -> None:
+        self.down = False
+        wanted, self._wanted = self._wanted, False
+        if wanted:
+            self.rebalance()
+        elif not self.stable and self.members and self.arrived >= self.members.keys():
+            self._assign()
+
+    def _assign(self) -> None:
+        if not self.down:
+            super()._assign()
+
+    def _give_up(self, generation: int) -> None:
+        if self.down:
+            self._wanted = True
+        else:
+            super()._give_up(generation)
 
     def commit(self, member: Member, offsets: Mapping[TopicPartition, int]) -> Trouble | None:
+        if self.down:
+            return COORDINATOR_GONE
         before = dict(self.offsets)
         trouble = super().commit(member, offsets)
         if trouble is None:
@@ -48,7 +82,7 @@ class WorldBroker(MemoryBroker):
         )
         self._world_groups: dict[str, WorldGroup] = {}
 
-    def group(self, name: str) -> MemoryGroup:
+    def group(self, name: str) -> WorldGroup:
         if name not in self._world_groups:
             self._groups[name] = self._world_groups[name] = WorldGroup(self)
         return self._world_groups[name]
@@ -120,12 +154,23 @@ class Link:
         await asyncio.sleep(self._due - loop.time())
 
 
+@lru_cache(maxsize=4096)
+def _decoded(value: bytes | None) -> AnyRecord | Unreadable:
+    """Every process of a world reads the same journal; what it says needs to be found out once."""
+    return decoded(value)
+
+
 class LifeJournal(MemoryJournal):
-    def __init__(self, broker: WorldBroker, link: Link) -> None:
+    """`on_attempt` hears of each attempt before it is written."""
+
+    def __init__(self, broker: WorldBroker, link: Link, on_attempt: Callable[[str], None]) -> None:
         super().__init__(broker, JOURNAL, wire=link.wire)
         self._link = link
+        self._on_attempt = on_attempt
 
     async def append(self, record: Entryable) -> Appended:
+        if isinstance(record, Attempt):
+            self._on_attempt(record.id)
         value = encoded(record)
         return await self._link.life.through(
             "journal.append",
@@ -140,10 +185,13 @@ class LifeJournal(MemoryJournal):
         return await self._link.life.through("journal.read", lambda: self._fetch(timeout_seconds))
 
     async def _fetch(self, timeout_seconds: float) -> Sequence[Entry]:
-        entries = await super().read(timeout_seconds)
-        if entries:
+        await asyncio.sleep(0)
+        await self._broker.bell.wait_until(lambda: bool(self._ready()), timeout_seconds)
+        records = self._ready()
+        if records:
+            self._next = records[-1].position.offset + 1
             await asyncio.sleep(self._link.fetch_seconds())
-        return entries
+        return [Entry(record.position.offset, record.timestamp, _decoded(record.value)) for record in records]
 
 
 class LifeLetters(MemoryDeadLetters):
@@ -162,11 +210,21 @@ class LifeLetters(MemoryDeadLetters):
         )
 
 
+class LifeTable(MemoryTable):
+    def __init__(self, broker: WorldBroker, link: Link, topic: str) -> None:
+        super().__init__(broker, topic, wire=link.wire)
+        self._link = link
+
+    async def read(self, timeout_seconds: float) -> Sequence[Row]:
+        read = super().read
+        return await self._link.life.through("table.read", lambda: read(timeout_seconds))
+
+
 class LifeSource(MemorySource):
     """A member of the group; a commit that has left arrives, whatever became of who sent it."""
 
-    def __init__(self, broker: WorldBroker, link: Link, emit: Emit) -> None:
-        super().__init__(broker, GROUP, [SOURCE], wire=link.wire, emit=emit)
+    def __init__(self, broker: WorldBroker, link: Link, topics: Sequence[str], emit: Emit) -> None:
+        super().__init__(broker, GROUP, topics, wire=link.wire, emit=emit)
         self._link = link
         self._world = broker
         self._last_commit: asyncio.Task[Trouble | None] | None = None
@@ -180,7 +238,10 @@ class LifeSource(MemorySource):
         return await self._link.life.through("source.poll", lambda: poll(held, timeout_seconds))
 
     async def committed(self) -> Mapping[TopicPartition, int | None] | Trouble:
-        return await self._link.life.through("source.committed", super().committed)
+        return await self._link.life.through("source.committed", self._committed)
+
+    async def _committed(self) -> Mapping[TopicPartition, int | None] | Trouble:
+        return COORDINATOR_GONE if self._world.group(GROUP).down else await super().committed()
 
     async def extents(self) -> Mapping[TopicPartition, Extent] | Trouble:
         return await self._link.life.through("source.extents", super().extents)

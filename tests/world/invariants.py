@@ -2,92 +2,42 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from consumer.core.model import Quota
-from tests.world.plan import Design
-from tests.world.pods import DRAIN_SECONDS, Pod, Span, Town
+from tests.world.evidence import (
+    EPOCH,
+    GRAIN_SECONDS,
+    Blames,
+    Evidence,
+    Sent,
+    by_attempt,
+    interrupted,
+    requests_of,
+)
 from tests.world.provider import Request
-from tests.world.shop import Expected, Shop
-from tests.world.witness import Attempt, End, Witness
+from tests.world.routes import Expected
+from tests.world.wishes import caps, consents, keys, listed, nights, paused, suppressed
+from tests.world.witness import Attempt, End
 
-EPOCH = 1_700_000_000.0
-GRAIN_SECONDS = 0.002
 EXIT_SECONDS = 25.5
 SEND_AFTER_STOP_SECONDS = 0.1
 POLL_SLACK = 150
+KILLS, DEATHS = "kills_the_process", 3
 # A lane's clock is behind the broker's by the way of its claim's ack.
 STALE_SECONDS = 1.0
-# An attempt may have been on its way to the journal when something went wrong.
-BEFORE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known when a world is over."""
-
-    plan: Design
-    shop: Shop
-    witness: Witness
-    requests: Sequence[Request]
-    town: Town
-    spans: Sequence[Span]
-    clock_steps: Sequence[float]
-
-    @property
-    def skew_seconds(self) -> float:
-        """How far two readings of the broker's clock may be wrong about the time between them."""
-        steps = (0.0, *self.clock_steps)
-        return max(steps) - min(steps)
-
-    def pod_of(self, attempt: Attempt) -> Pod | None:
-        """The process that claimed the attempt's epoch."""
-        members = {claim.epoch: claim.member for claim in self.witness.claims}
-        member = members.get(attempt.epoch)
-        return next((pod for pod in self.town.pods if pod.name == member), None)
-
-
-@dataclass(frozen=True)
-class Sent:
-    """A request beside its attempt in the journal. `residual`: its process stood still between its last look and the
-    socket, which nothing can prevent."""
-
-    request: Request
-    attempt: Attempt
-    offset: int
-    residual: bool
 
 
 def check(evidence: Evidence) -> list[Sent]:
     """Blame what was broken; the requests that are residuals are returned."""
-    sent = list(_sent(evidence))
-    for blame in (_look, _window, _repeats, _threads, _ends, _unsure_landings, _letters, _stops, _bounds):
+    sent = list(requests_of(evidence))
+    rules = (_look, _window, _repeats, _threads, _ends, _unsure_landings, _letters, _stops, _bounds)
+    for blame in (*rules, listed, paused, nights, caps, consents, keys):
         for rule, detail in blame(evidence, sent):
             evidence.witness.blame(rule, detail)
     return [each for each in sent if each.residual]
-
-
-Blames = Iterator[tuple[str, str]]
-
-
-def _sent(evidence: Evidence) -> Iterator[Sent]:
-    """Every request that arrived or may have, with its attempt: which must have been durable before it left."""
-    seen: Counter[str] = Counter()
-    for request in evidence.requests:
-        seen[request.batch.id] += 1
-        attempt = evidence.witness.attempts.get(request.batch.id)
-        copies = [] if attempt is None else [copy for copy in attempt.copies if copy[1] <= request.sent_at]
-        if attempt is None or not copies:
-            evidence.witness.blame("attempt first", f"{request.batch.id} was sent before its attempt was durable")
-            continue
-        if seen[request.batch.id] > 1:
-            evidence.witness.blame("attempt once", f"{request.batch.id} was sent twice")
-        offset, written_at = copies[-1]
-        spans = evidence.town.of(request.life).spans
-        residual = any(span.what == "frozen" and span.touches(written_at, request.sent_at) for span in spans)
-        yield Sent(request, attempt, offset, residual)
 
 
 def _look(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
@@ -98,7 +48,7 @@ def _look(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
         if each.attempt.verdict == "withdrawn":
             yield "withdrawn", f"{each.attempt.id} was sent, and landed as withdrawn"
         for claim in witness.claims:
-            if claim.epoch > each.attempt.epoch and claim.offset < each.offset:
+            if claim.epoch > each.epoch and claim.offset < each.offset:
                 yield "I9 claim", f"{each.attempt.id} was sent although epoch {claim.epoch} had been claimed before it"
         for id_ in each.attempt.commands:
             end = witness.ends.get(id_)
@@ -160,6 +110,7 @@ def _bucket_over(times: Sequence[float], quota: Quota, in_flight: int) -> str | 
 
 def _repeats(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
     """Nobody is told twice without a reason that we can name, and never for routes that stop."""
+    requests = by_attempt(sent)
     accepts: dict[str, list[Sent]] = defaultdict(list)
     for each in sorted(sent, key=lambda each: each.request.arrived_at or math.inf):
         for raw in each.request.accepted:
@@ -172,28 +123,13 @@ def _repeats(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
         if len(told) > (1 if wanted.stop else 2):
             yield "I5 stop" if wanted.stop else "I4 repeats", f"{id_} ({wanted.route}) was told {len(told)} times"
         for each in sorted(told, key=lambda each: each.offset)[:-1]:
-            if not _interrupted(evidence, each.attempt, each.request):
+            if not interrupted(evidence, each.attempt, requests[each.attempt.id]):
                 yield "I4 reason", f"{id_} was told again although {each.attempt.id} was neither lost nor ambiguous"
-
-
-def _interrupted(evidence: Evidence, attempt: Attempt, request: Request | None) -> bool:
-    """Whether the attempt's end could not be known: the answer, its process or the way to the journal was lost."""
-    patience = min(evidence.plan.timeout_seconds, DRAIN_SECONDS)
-    if request is not None:
-        if request.answer == "unsure" or request.answered_at is None:
-            return True
-        if request.answered_at - request.sent_at > patience - GRAIN_SECONDS:
-            return True
-    pod = evidence.pod_of(attempt)
-    own = pod.spans if pod is not None else []
-    until = math.inf if attempt.landed_at is None else attempt.landed_at
-    stuck = [Span(*times) for times in pod.link.stuck] if pod is not None else []
-    return any(span.touches(attempt.written_at - BEFORE_SECONDS, until) for span in (*own, *evidence.spans, *stuck))
 
 
 def _unsure_landings(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
     """A landing that says unsure has a reason too, and so has an end as unknown."""
-    requests = {each.attempt.id: each.request for each in sent}
+    requests = by_attempt(sent)
     claimed = {claim.epoch: claim.at for claim in evidence.witness.claims}
     doubts: Counter[str] = Counter()
     for attempt in evidence.witness.attempts.values():
@@ -202,7 +138,7 @@ def _unsure_landings(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
             since = claimed.get(attempt.landed_by, -math.inf)
             if attempt.reason == "owner_lost" and (attempt.landed_at or 0.0) < since + evidence.plan.timeout_seconds:
                 yield "late landings", f"{attempt.id} was given up before its own landing could come"
-            if not _interrupted(evidence, attempt, requests.get(attempt.id)):
+            if not interrupted(evidence, attempt, requests.get(attempt.id, ())):
                 yield "unsure", f"{attempt.id} landed as {attempt.verdict} ({attempt.reason}) without a reason"
     for id_, end in evidence.witness.ends.items():
         wanted = evidence.shop.expected.get(id_)
@@ -292,8 +228,9 @@ def _ends(evidence: Evidence, sent: Sequence[Sent]) -> Blames:
         if end is None:
             if evidence.witness.settled and not _gone(evidence, wanted):
                 yield "lost", f"{wanted.id} ({wanted.route}) never ended"
-        elif not _fits(wanted, end, truth, evidence.skew_seconds):
-            yield f"I3 {end.outcome}", f"{wanted.id} ({wanted.route}) ended so at {end.at:.2f}, which cannot be"
+        elif not _fits(wanted, end, truth, evidence):
+            how = f"ended so ({end.reason}) at {end.at:.2f}, which cannot be"
+            yield f"I3 {end.outcome}", f"{wanted.id} ({wanted.route}) {how}"
 
 
 def _refused_for_sure(request: Request) -> frozenset[bytes]:
@@ -310,24 +247,26 @@ def _unresolved(sent: Sequence[Sent]) -> set[str]:
 
 def _gone(evidence: Evidence, wanted: Expected) -> bool:
     """Retention took every record that asked for it."""
-    places = [(record.position.partition, record.position.offset) for record in wanted.records]
-    return all(place in evidence.witness.trimmed for place in places)
+    return all(asking.position in evidence.witness.trimmed for asking in wanted.askings)
 
 
-def _fits(wanted: Expected, end: End, truth: Truth, skew_seconds: float) -> bool:
-    match end.outcome:
-        case "delivered":
-            return (end.attempt or "", wanted.id) in truth.accepted
-        case "expired":
-            return EPOCH + end.at >= wanted.earliest_deadline - GRAIN_SECONDS - skew_seconds
-        case "superseded":
-            return wanted.thread is not None and truth.newest[wanted.thread] > wanted.rank
-        case "refused":
-            return wanted.id in truth.refused
-        case "unknown":
-            return True  # looked at with the doubts
-        case _:
-            return False
+def _fits(wanted: Expected, end: End, truth: Truth, evidence: Evidence) -> bool:
+    grain = GRAIN_SECONDS + evidence.skew_seconds
+    fitting: dict[str, Callable[[], bool]] = {
+        "delivered": lambda: (end.attempt or "", wanted.id) in truth.accepted,
+        "expired": lambda: EPOCH + end.at >= wanted.earliest_deadline - grain,
+        "superseded": lambda: wanted.thread is not None and truth.newest[wanted.thread] > wanted.rank,
+        "refused": lambda: wanted.id in truth.refused or (end.reason == KILLS and _deaths(evidence, end) >= DEATHS),
+        "suppressed": lambda: suppressed(evidence, wanted, end),
+        "unknown": lambda: True,  # looked at with the doubts
+    }
+    return fitting[end.outcome]()
+
+
+def _deaths(evidence: Evidence, end: End) -> int:
+    """How many owners have had the attempt on the wire."""
+    attempt = evidence.witness.attempts[end.attempt or ""]
+    return len({attempt.epoch, *(leave.epoch for leave in attempt.repeats)})
 
 
 def _letters(evidence: Evidence, _sent: Sequence[Sent]) -> Blames:

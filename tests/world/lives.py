@@ -37,8 +37,13 @@ class Mine:
     after: bool
 
 
+def _nothing() -> None:
+    """Nobody looks."""
+
+
 class Life:
-    """One process from its start to its end."""
+    """One process from its start to its end. `after_step` is called after each of its steps, so that what must always
+    hold can be looked at at every instant that anybody could see."""
 
     def __init__(self, name: str, on_kill: Callable[["Life"], None]) -> None:
         self.name = name
@@ -46,6 +51,7 @@ class Life:
         self.mine: Mine | None = None
         self.calls: Counter[str] = Counter()
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.after_step: Callable[[], None] = _nothing
         self._on_kill = on_kill
         self._shelf: list[Step] = []
 
@@ -138,6 +144,7 @@ class Step:
     def __call__(self) -> None:
         if not self.life.holds(self) and not (self.handle is not None and self.handle.cancelled()):
             self.callback(*self.args)
+            self.life.after_step()
 
 
 class WorldLoop(VirtualLoop):

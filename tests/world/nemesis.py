@@ -1,16 +1,24 @@
 """What goes wrong in a world, and how it is put right again."""
 
 import asyncio
+import math
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
-from consumer.core.model import Blocked, Deferred, TopicPartition, Trouble
-from tests.world.adapters import GROUP, JOURNAL, LETTERS, SOURCE
+from consumer.core.control import Order, order_row
+from consumer.core.model import Blocked, Deferred, Position, TopicPartition, Trouble
+from consumer.core.ports import Row
+from consumer.core.suppressions import Suppression, suppression_row
+from consumer.engine.view import LaneView
+from tests.world.adapters import CONTROL, GROUP, JOURNAL, LETTERS, LISTED, SOURCE
+from tests.world.evidence import Word
 from tests.world.lives import Mine
-from tests.world.pods import Pod, Span, Surroundings, Town
+from tests.world.pods import LIST_KEY, Pod, Span, Surroundings, Town
+from tests.world.shop import CROWD
 
 CALLS = (
     "source.poll",
@@ -27,10 +35,21 @@ CALLS = (
     "journal.read",
     "journal.rewind",
     "dead_letters.append",
+    "table.read",
     "sink.ready",
     "sink.send",
     "sink.send",
 )
+
+MOMENTS: dict[str, Callable[[LaneView], bool]] = {
+    "standby": lambda view: view.state == "standby",
+    "recovering": lambda view: view.state == "recovering",
+    "in flight": lambda view: view.requests_in_flight > 0,
+    "quota": lambda view: view.holds == "quota" and view.waiting > 0,
+    "in doubt": lambda view: view.in_doubt > 0,
+    "blocked": lambda view: bool(view.blockages),
+    "asleep": lambda view: view.parked > 0,
+}
 
 
 class Nemesis:
@@ -39,6 +58,7 @@ class Nemesis:
     def __init__(self, around: Surroundings, town: Town, dice: random.Random) -> None:
         self.spans: list[Span] = []
         self.clock_steps: list[float] = []
+        self.words: list[Word] = []
         self.done: list[str] = []
         self._around = around
         self._town = town
@@ -170,6 +190,18 @@ class Nemesis:
         if pod is not None:
             pod.stop()
 
+    async def fault_stop_amid(self) -> None:
+        """SIGTERM at a moment of a certain kind, if one comes soon."""
+        moment = self._dice.choice(sorted(MOMENTS))
+        for _ in range(200):
+            for pod in self._town.alive:
+                view = pod.view
+                if pod.life.runs and view is not None and MOMENTS[moment](view):
+                    self.done.append(f"stop {moment}")
+                    pod.stop()
+                    return
+            await asyncio.sleep(0.1)
+
     async def fault_rolling(self) -> None:
         for pod in list(self._town.alive):
             pod.stop()
@@ -252,17 +284,64 @@ class Nemesis:
     async def fault_trim(self) -> None:
         """Retention takes records, perhaps some that nobody has read."""
         around = self._around
-        for partition, log in enumerate(around.broker.topics[SOURCE].logs):
-            committed = around.broker.group(GROUP).offsets.get(TopicPartition(SOURCE, partition), 0)
-            before = self._dice.randint(log.beginning, max(log.beginning, (committed + log.end) // 2))
-            for offset in range(max(log.beginning, committed), before):
-                around.witness.trimmed.add((partition, offset))
-            around.broker.trim(SOURCE, partition, before)
+        for topic in around.design.topics:
+            for partition, log in enumerate(around.broker.topics[topic].logs):
+                committed = around.broker.group(GROUP).offsets.get(TopicPartition(topic, partition), 0)
+                before = self._dice.randint(log.beginning, max(log.beginning, (committed + log.end) // 2))
+                for offset in range(max(log.beginning, committed), before):
+                    around.witness.trimmed.add(Position(topic, partition, offset))
+                around.broker.trim(topic, partition, before)
 
     async def fault_grow(self) -> None:
         count = len(self._around.broker.topics[SOURCE].logs)
         if count < 4:
             self._around.outside.call(self._around.broker.create, SOURCE, count + 1)
+
+    async def fault_coordinator(self) -> None:
+        """Nobody commits, and a rebalance comes to no end; records are read and written all the same."""
+        group = self._around.broker.group(GROUP)
+        if group.down:
+            return
+        async with self._span("coordinator"):
+            group.lose()
+            try:
+                await asyncio.sleep(self._while())
+            finally:
+                self._around.outside.call(group.regain)
+
+    async def fault_tables(self) -> None:
+        """What people say cannot be read."""
+        await self._topic(self._dice.choice([LISTED, CONTROL]))
+
+    # --- people -------------------------------------------------------------------------------------------------------
+
+    async def _say(self, who: str, begins: Row, ends: Row) -> None:
+        """Publish a word, and after a while take it back, even when the world calms down before."""
+        broker, loop = self._around.broker, asyncio.get_running_loop()
+        topic = LISTED if who else CONTROL
+        since, place = loop.time(), len(self.words)
+        self.words.append(Word(who, since))
+        broker.publish(topic, begins.value, key=begins.key)
+        try:
+            await asyncio.sleep(self._while())
+        finally:
+            broker.publish(topic, ends.value, key=ends.key)
+            self.words[place] = Word(who, since, loop.time())
+
+    async def fault_pause(self) -> None:
+        if any(not word.who and word.until == math.inf for word in self.words):
+            return
+        since = datetime.fromtimestamp(self._around.broker.clock(), UTC)
+        pause, resume = (Order(paused=paused, who="somebody", since=since) for paused in (True, False))
+        await self._say("", Row(*order_row("push", pause)), Row(*order_row("push", resume)))
+
+    async def fault_listing(self) -> None:
+        kind = self._dice.choice(["c", "p", "p"])
+        who = f"{kind}{self._dice.randrange(self._around.design.trade.customers if kind == 'c' else CROWD)}"
+        if any(word.who == who and word.until == math.inf for word in self.words):
+            return
+        on, off = (Row(*suppression_row(LIST_KEY, who, said)) for said in (Suppression(reason="asked"), None))
+        await self._say(who, on, off)
 
     # --- the provider -------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from consumer.core.model import Bounds, Capacity, Quota
-from tests.world.adapters import Weather
+from consumer.core.model import Bounds, Cap, Capacity, Quota
+from consumer.core.profile import QuietProfile
+from tests.world.adapters import BACKFILL, SECOND, SOURCE, Weather
 from tests.world.provider import Mood
 from tests.world.shop import Trade
 
@@ -29,6 +30,8 @@ FAULTS = (
     "late",
     "zombie",
 )
+# Those that came later: people's wishes, and what else may be out of order.
+LATER_FAULTS = ("pause", "listing", "tables", "coordinator", "stop_amid")
 # Each of these changes what may be promised, so it is rarer.
 RARE_FAULTS = ("clock", "trim", "grow")
 
@@ -68,12 +71,23 @@ class Design:
     bad: int
     trade: Trade
     faults: tuple[str, ...]
+    quiet: QuietProfile | None
+    caps: tuple[Cap, ...]
+    idempotent: bool
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What the lane reads."""
+        return (SOURCE, *([SECOND] if self.trade.two else []), *([BACKFILL] if self.trade.replays else []))
 
 
 def design(seed: int) -> Design:
     dice = random.Random(f"design {seed}")
+    # What was added later has dice of its own.
+    more = random.Random(f"more {seed}")
     faults = [fault for fault in FAULTS if dice.random() < 0.45]
     faults += [fault for fault in RARE_FAULTS if dice.random() < 0.12]
+    faults += [fault for fault in LATER_FAULTS if more.random() < 0.4]
     seconds = dice.uniform(120.0, 420.0)
     slow = dice.random() < 0.2
     # What a quota forgets shows only where every place of it is wanted.
@@ -108,9 +122,22 @@ def design(seed: int) -> Design:
             seconds=seconds * (0.4 if tight else dice.uniform(0.3, 0.95)),
             revisions=dice.random() < 0.6,
             conflicts=not {"grow", "trim"} & set(faults) and dice.random() < 0.5,
+            two=more.random() < 0.5,
+            replays=more.random() < 0.4,
         ),
         faults=tuple(faults),
+        quiet=_quiet(more),
+        caps=(Cap(more.choice([1, 2]), more.choice([60.0, 600.0])),) if more.random() < 0.3 else (),
+        idempotent=more.random() < 0.2,
     )
+
+
+def _quiet(dice: random.Random) -> QuietProfile | None:
+    """Some minutes of a night, soon after a world begins at half past ten; short ones park nobody."""
+    if dice.random() < 0.65:
+        return None
+    start = 22 * 60 + 30 + dice.randrange(0, 5)
+    return QuietProfile(start, start + dice.choice([1, 2, 4, 6]))
 
 
 def _mood(dice: random.Random) -> Mood:

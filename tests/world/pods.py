@@ -8,16 +8,19 @@ from dataclasses import dataclass, field
 
 from consumer.core.facts import Fact
 from consumer.engine.lane import Lane
-from consumer.engine.run import Berth, Process
+from consumer.engine.run import UNFINISHED, Berth, Process
 from consumer.engine.settings import LaneParts, LaneSettings
-from tests.world.adapters import LifeJournal, LifeLetters, LifeSource, Link, WorldBroker
+from consumer.engine.view import LaneView
+from consumer.engine.watchlist import SuppressionParts
+from tests.world.adapters import CONTROL, LISTED, LifeJournal, LifeLetters, LifeSource, LifeTable, Link, WorldBroker
 from tests.world.lives import Life, Outside
 from tests.world.plan import Design
 from tests.world.provider import LifeSink, Provider
-from tests.world.shop import MEMORY_SECONDS, planner
+from tests.world.routes import MEMORY_SECONDS, planner
 from tests.world.witness import Witness
 
 DRAIN_SECONDS = 20.0
+LIST_KEY = b"a key for the worlds"
 
 
 @dataclass
@@ -61,21 +64,24 @@ class Pod:
         self._process = Process([Berth("push", self._build, self._emit)])
         if around.broker_down:
             self.tie("outage")
+        self.life.after_step = self._balance
         self._task = around.outside.enter(self.life, self._process.run())
         self._task.add_done_callback(self._returned, context=around.outside.context)
 
     def _build(self) -> Lane:
         design, around = self._around.design, self._around
-        self._source = LifeSource(around.broker, self.link, self._emit)
+        self._source = LifeSource(around.broker, self.link, design.topics, self._emit)
         parts = LaneParts(
             source=self._source,
-            journal=LifeJournal(around.broker, self.link),
+            journal=LifeJournal(around.broker, self.link, around.witness.binds),
             dead_letters=LifeLetters(around.broker, self.link),
             sink=LifeSink(self.life, around.provider, design.capacity),
-            planner=planner(),
+            planner=planner(design.quiet),
             emit=self._emit,
             wall=around.broker.clock,
             dice=self._dice.random,
+            suppressions=SuppressionParts(LifeTable(around.broker, self.link, LISTED), lambda: LIST_KEY),
+            control=LifeTable(around.broker, self.link, CONTROL),
         )
         settings = LaneSettings(
             "push",
@@ -87,6 +93,7 @@ class Pod:
             lost_for_seconds=design.lost_for_seconds,
             start_at="earliest",
             drain_seconds=DRAIN_SECONDS,
+            caps=design.caps,
         )
         return Lane(settings, parts)
 
@@ -94,9 +101,25 @@ class Pod:
         if self.life.runs:
             self._around.witness.fact(self.life, fact)
 
+    def _balance(self) -> None:
+        """I2, at every instant: planned = outcomes + joined + waiting + parked + in flight + in doubt, and each command
+        that is live has one place."""
+        tenure = None if self.lane is None else self.lane._tenure
+        if tenure is None or tenure.desk.closed:
+            return
+        books = tenure.desk._books
+        placed = sum(books._places.values())
+        if tenure.desk.drift or placed != len(books.live):
+            self._around.witness.blame("I2 drift", f"{self.name}: {tenure.desk.drift}, {placed} of {len(books.live)}")
+
     @property
     def lane(self) -> Lane | None:
         return self._process.lanes.get("push")
+
+    @property
+    def view(self) -> LaneView | None:
+        """How its lane stands; None before it has one."""
+        return None if self.lane is None else self.lane.view()
 
     # --- what may befall it -------------------------------------------------------------------------------------------
 
@@ -134,7 +157,7 @@ class Pod:
         if task.cancelled() or not self.life.runs:
             return
         error = task.exception()
-        if error is not None or task.result() != 0:
+        if error is not None or task.result() not in (0, UNFINISHED):
             self._around.witness.blame("crash", f"{self.name} ended by itself: {error!r}")
         span = self.spans
         self.life.kill("exit")

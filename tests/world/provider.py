@@ -54,6 +54,7 @@ class Request:
     answer: str = ""
     answered_at: float | None = None
     first_accepts: list[Command] = field(default_factory=list)
+    verdicts: Verdicts = ()
 
 
 class Provider:
@@ -62,6 +63,11 @@ class Provider:
         self.requests: list[Request] = []
         self.bad_recipients: frozenset[str] = frozenset()
         self.each = False
+        # Knows requests by their keys: what was executed is not executed again, but answered as it was.
+        self.idempotent = False
+        self.changed: list[str] = []
+        self._contents: dict[str, object] = {}
+        self._kept: dict[str, Request] = {}
         self.timeout_seconds = timeout_seconds
         self._lost_for_seconds = lost_for_seconds
         self._outside = outside
@@ -78,6 +84,7 @@ class Provider:
             request.answer = "no_connection"
             return (Deferred("connect", left=False),)
         self.requests.append(request)
+        self._compare(request.batch)
         late = self._chance(self.mood.late)
         await asyncio.sleep(self._late() if late else self._way())
         request.arrived_at = asyncio.get_running_loop().time()
@@ -88,6 +95,12 @@ class Provider:
         await asyncio.sleep(self._way())
         request.answered_at = asyncio.get_running_loop().time()
         return verdicts
+
+    def _compare(self, batch: Batch) -> None:
+        """The same key is the same request."""
+        content = tuple((parcel.message, tuple(each.id for each in parcel.commands)) for parcel in batch.parcels)
+        if self._contents.setdefault(batch.id, content) != content:
+            self.changed.append(batch.id)
 
     def _late(self) -> float:
         """After the timeout, and before the moment from which its quota place is free."""
@@ -104,6 +117,10 @@ class Provider:
     def _judge(self, request: Request) -> Verdicts:
         if self.mood.blocked:
             return (Blocked("wrong_key"),)
+        executed = self._kept.get(request.batch.id)
+        if executed is not None and not self._chance(self.mood.reset):
+            request.by_name, request.refused = executed.by_name, executed.refused
+            return executed.verdicts
         if self._chance(self.mood.limit):
             return (Deferred("limit", self._dice.choice([None, 1.0, 7.0, 20.0]), limit=True),)
         if self._chance(self.mood.nonsense):
@@ -126,7 +143,14 @@ class Provider:
         """It happened, or it did not: nobody there can tell."""
         if self._chance(0.5):
             self._accept(request, request.batch.commands)
+            self._keep(request, (Delivered(),))
         return (verdict,)
+
+    def _keep(self, request: Request, verdicts: Verdicts) -> Verdicts:
+        request.verdicts = verdicts
+        if self.idempotent:
+            self._kept.setdefault(request.batch.id, request)
+        return verdicts
 
     def _answer(self, request: Request) -> Verdicts:
         commands = request.batch.commands
@@ -134,15 +158,18 @@ class Provider:
         request.refused = frozenset(command.id for command in bad)
         if not bad:
             self._accept(request, commands)
-            return (Delivered(),)
+            return self._keep(request, (Delivered(),))
         if not self.each:
             request.refused = frozenset(command.id for command in commands)
             return (Refused("bad_recipient"),)
         request.by_name = True
         self._accept(request, [command for command in commands if command not in bad])
-        return tuple(Refused("bad_recipient") if command in bad else Delivered() for command in commands)
+        told = tuple(Refused("bad_recipient") if command in bad else Delivered() for command in commands)
+        return self._keep(request, told)
 
     def _accept(self, request: Request, commands: "tuple[Command, ...] | list[Command]") -> None:
+        if request.batch.id in self._kept:
+            return
         request.accepted = frozenset(command.id for command in commands)
         request.first_accepts = [command for command in commands if command.id not in self._told]
         self._told |= request.accepted
@@ -152,9 +179,9 @@ class LifeSink:
     """One process's way to the provider."""
 
     provider = "moody"
-    idempotent = False
 
     def __init__(self, life: Life, provider: Provider, capacity: Capacity) -> None:
+        self.idempotent = provider.idempotent
         self.capacity = capacity
         self.timeout_seconds = provider.timeout_seconds
         self._life = life

@@ -1,133 +1,20 @@
-"""A shop that publishes events, and what must come of each, reckoned without the planner."""
+"""A shop that publishes events, and somebody who replays them."""
 
 import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
-from consumer.core.model import Record
-from consumer.core.plan import Planner
-from consumer.core.profile import LaneProfile, ShopProfile
-from consumer.core.routes import RouteSet, load_routes
+from consumer.core.backfill import Backfilled
+from consumer.core.model import Position, Record
+from tests.world.adapters import BACKFILL, SECOND, SOURCE
+from tests.world.routes import Asking, Expected, command_id
 
-MEMORY_SECONDS = 12 * 3600.0
-SHORT_TTL, LONG_TTL = 40.0, 3 * 3600.0
-CROWD = 1000
+CROWD = 60
 STATUSES = ("processing", "shipped", "ready_for_pickup", "delivered")
-
-ROUTES = """
-- id: order-status
-  on: [order.processing, order.shipped, order.ready_for_pickup, order.delivered]
-  when: event.customer.consents.push
-  lane: push
-  thread: event.order.id
-  ttl: 3h
-  deliver_within: 2m
-  wordings:
-    - {title: "Заказ {{ order.public_id }}", text: "Теперь: {{ order.status }}"}
-    - {title: "Ваш заказ", text: "Теперь: {{ order.status }}"}
-    - {title: "Ваш заказ", text: "Есть новости"}
-- id: order-paid
-  on: order.paid
-  lane: push
-  priority: urgent
-  ttl: 40s
-  deliver_within: 20s
-  wordings:
-    - {title: "Оплачено", text: "Спасибо!"}
-- id: order-staff
-  on: order.cancelled
-  lane: push
-  to: event.order.responsible_user_ids
-  thread: "'staff ' ~ event.order.id"
-  ttl: 3h
-  on_unsure: stop
-  wordings:
-    - {title: "Отмена", text: "Заказ {{ order.public_id }} отменён"}
-    - {title: "Отмена", text: "Заказы отменены"}
-- id: order-refunded
-  on: order.refunded
-  lane: push
-  ttl: 3h
-  wordings:
-    - {title: "Возврат", text: "Вернём {{ order.total | money }}"}
-- id: order-refunded-short
-  on: order.refunded
-  lane: push
-  ttl: 3h
-  on_unsure: stop
-  wordings:
-    - {title: "Возврат", text: "Деньги уже в пути"}
-- id: bonus-accrued
-  on: bonus.accrued
-  lane: push
-  ttl: 3h
-  priority: low
-  wordings:
-    - {title: "Бонусы", text: "Вам начислили {{ bonus.amount }}"}
-    - {title: "Бонусы", text: "Вам начислили бонусы"}
-- id: bonus-expiring
-  on: bonus.expiring
-  lane: push
-  ttl: 3h
-  on_unsure: repeat
-  priority: low
-  wordings:
-    - {title: "Бонусы", text: "Скоро сгорят"}
-"""
-
-STOP_ROUTES = frozenset({"order-staff", "order-refunded-short", "bonus-accrued"})
-TTL_SECONDS = {"order-paid": SHORT_TTL}
-
-
-@cache
-def planner() -> Planner:
-    """The real plan; it keeps nothing from one record to the next, so all worlds share it."""
-    routes = load_routes({"world.yaml": ROUTES})
-    assert isinstance(routes, RouteSet), routes
-    return Planner(LaneProfile("push", {"ducky": ShopProfile("ducky", "ducky")}, memory_seconds=MEMORY_SECONDS), routes)
-
-
-def command_id(event_id: str, route: str, recipient: str) -> str:
-    """The documented id: a hash of (shop, source, event id, route id, recipient), each with its length before it."""
-    parts = [part.encode() for part in ("ducky", "oms", "id", event_id, route, recipient)]
-    return blake2b(b"".join(len(part).to_bytes(4, "big") + part for part in parts), digest_size=12).hexdigest()
-
-
-@dataclass
-class Expected:
-    """One command that an event must become."""
-
-    id: str
-    route: str
-    recipient: str
-    thread: tuple[str, str] | None
-    rank: int
-    occurred_at: float
-    records: list[Record] = field(default_factory=list)
-
-    @property
-    def stop(self) -> bool:
-        return self.route in STOP_ROUTES
-
-    @property
-    def deadline(self) -> float:
-        """Of the latest record that asked for it, in broker seconds."""
-        return max(self._deadlines)
-
-    @property
-    def earliest_deadline(self) -> float:
-        return min(self._deadlines)
-
-    @property
-    def _deadlines(self) -> list[float]:
-        ttl = TTL_SECONDS.get(self.route, LONG_TTL)
-        times = [(min(self.occurred_at, record.timestamp), record.timestamp) for record in self.records]
-        return [min(arrived + ttl, stamp + MEMORY_SECONDS) for arrived, stamp in times]
+REPLAYED_MOST = 12
 
 
 @dataclass
@@ -148,17 +35,30 @@ class Draft:
     event_id: str
     occurred_at: float
     letters: int = 0
+    agreed: bool = True
+    topic: str = SOURCE
 
 
 @dataclass(frozen=True)
 class Trade:
-    """How much and of what kind a world's shop publishes."""
+    """How much and of what kind a world's shop publishes. `two`: bonuses come by a topic of their own. `replays`: old
+    records come by the backfill topic beside."""
 
     events: int
     customers: int
     seconds: float
     revisions: bool
     conflicts: bool
+    two: bool
+    replays: bool
+
+
+class Publish(Protocol):
+    """Gives a record to the broker."""
+
+    def __call__(
+        self, topic: str, key: bytes, value: bytes, partition: int | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> Record: ...
 
 
 class Shop:
@@ -168,13 +68,12 @@ class Shop:
         self,
         trade: Trade,
         dice: random.Random,
-        publish: Callable[[bytes, bytes, int | None], Record],
+        publish: Publish,
         now: Callable[[], float],
     ) -> None:
         self.expected: dict[str, Expected] = {}
-        self.asked: dict[tuple[int, int], Asked] = {}
+        self.asked: dict[Position, Asked] = {}
         self.published = 0
-        self.conflicted: set[str] = set()
         self._trade = trade
         self._dice = dice
         self._publish = publish
@@ -182,24 +81,30 @@ class Shop:
         self._number = 0
         self._revisions: dict[int, int] = {}
         self._early: list[Draft] = []
-        self._sent: list[Draft] = []
+        self._sent: list[tuple[Draft, Record]] = []
+        self._missed: list[tuple[Draft, Record]] = []
+        self._replays = 0
 
     def tick(self) -> None:
         """One thing happens at the shop."""
         kind = self._dice.choices(
-            ["status", "paid", "cancelled", "refunded", "accrued", "burst", "poison", "ignored"],
-            [38, 16, 8, 6, 14, 3, 9, 4],
+            ["status", "paid", "cancelled", "refunded", "accrued", "tier", "burst", "poison", "ignored"],
+            [38, 16, 8, 6, 10, 8, 3, 9, 4],
         )[0]
         drafts: list[Draft] = getattr(self, f"_{kind}")()
         for draft in drafts:
-            if self._dice.random() < 0.15 and kind == "status":
+            if self._trade.replays and self._dice.random() < 0.1 and draft.wants and not draft.letters:
+                self._miss(draft)
+            elif self._dice.random() < 0.15 and kind in ("status", "tier"):
                 self._early.append(draft)  # comes out of order
             else:
                 self.give(draft)
         if self._early and self._dice.random() < 0.3:
             self.give(self._early.pop(self._dice.randrange(len(self._early))))
         while self._sent and self._dice.random() < 0.12:
-            self._again(self._dice.choice(self._sent[-40:]))
+            self._again(self._dice.choice(self._sent[-40:])[0])
+        if self._trade.replays and self._dice.random() < 0.06:
+            self._replay()
 
     def close(self) -> None:
         """What was held back comes out."""
@@ -208,19 +113,27 @@ class Shop:
         self._early.clear()
 
     def give(self, draft: Draft, partition: int | None = None) -> Record:
-        record = self._publish(draft.key, draft.value, partition)
+        record = self._publish(self._topic(draft), draft.key, draft.value, partition)
         self.published += 1
+        self._ask(draft, Asking(record.position, record.timestamp))
+        self._sent.append((draft, record))
+        return record
+
+    def _topic(self, draft: Draft) -> str:
+        return draft.topic if self._trade.two else SOURCE
+
+    def _ask(self, draft: Draft, asking: Asking, routes: Iterable[str] = (), salt: str = "") -> None:
         asked = Asked([], draft.letters)
-        for route, recipient, thread, rank in draft.wants:
-            id_ = command_id(draft.event_id, route, recipient)
+        wanted = [want for want in draft.wants if not routes or want[0] in routes]
+        for route, recipient, thread, rank in wanted:
+            id_ = command_id(draft.event_id, route, recipient, salt)
             known = self.expected.get(id_)
             if known is None:
-                known = self.expected[id_] = Expected(id_, route, recipient, thread, rank, draft.occurred_at)
-            known.records.append(record)
+                known = Expected(id_, route, recipient, thread, rank, draft.occurred_at, draft.agreed)
+                self.expected[id_] = known
+            known.askings.append(asking)
             asked.commands.append(known)
-        self.asked[record.position.partition, record.position.offset] = asked
-        self._sent.append(draft)
-        return record
+        self.asked[asking.position] = asked
 
     def _again(self, draft: Draft) -> None:
         if self._trade.conflicts and draft.wants and not draft.letters and self._dice.random() < 0.15:
@@ -231,9 +144,33 @@ class Shop:
 
     def _conflict(self, draft: Draft) -> None:
         """The same event id with another payload: each part of it is a dead letter, and the first one stands."""
-        record = self._publish(draft.key, draft.value.replace(b'"ducky"', b'"ducky" ', 1), None)
+        value = draft.value.replace(b'"ducky"', b'"ducky" ', 1)
+        record = self._publish(self._topic(draft), draft.key, value, None)
         self.published += 1
-        self.asked[record.position.partition, record.position.offset] = Asked([], len(draft.wants))
+        self.asked[record.position] = Asked([], len(draft.wants))
+
+    # --- replays ------------------------------------------------------------------------------------------------------
+
+    def _miss(self, draft: Draft) -> None:
+        """It stood in a topic that the lane did not read then; only a replay brings it."""
+        position = Position(self._topic(draft), 9, len(self._missed))
+        self._missed.append((draft, Record(position, self._now(), draft.key, draft.value)))
+
+    def _replay(self) -> None:
+        """Old records come again, missed ones among them, older than what was told since."""
+        dice = self._dice
+        self._replays += 1
+        missed, self._missed = self._missed, []
+        sound = [each for each in self._sent if each[0].wants and not each[0].letters]
+        chosen = missed + dice.sample(sound, min(len(sound), dice.randrange(REPLAYED_MOST)))
+        chosen.sort(key=lambda each: each[1].timestamp)
+        again = dice.random() < 0.2
+        extend = dice.choice([0.0, 0.0, 300.0])
+        routes = dice.choice([frozenset[str](), frozenset({"order-status", "bonus-accrued"})])
+        for draft, record in chosen:
+            old = Backfilled(record, f"r{self._replays}", routes, again, extend)
+            copy = self._publish(BACKFILL, draft.key, draft.value, None, old.to_headers())
+            self._ask(draft, Asking(copy.position, record.timestamp, extend), routes, old.replay if again else "")
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -255,6 +192,8 @@ class Shop:
     ) -> Draft:
         self._number += 1
         event_id, occurred = f"e{self._number}", self._occurred()
+        bonus = type_.startswith("bonus.")
+        agreed = "bonus-expiring" not in routes or self._dice.random() < 0.85
         event = {
             "event_id": event_id,
             "type": type_,
@@ -262,7 +201,7 @@ class Shop:
             "occurred_at": datetime.fromtimestamp(occurred, UTC).isoformat(timespec="microseconds"),
             "source": "oms",
             "shop": "ducky",
-            "customer": {"id": customer, "consents": {"push": push}},
+            "customer": {"id": customer, "consents": {"push": push, "marketing": agreed}},
         } | more
         order = more.get("order", {})
         rank = order.get("revision")
@@ -272,11 +211,16 @@ class Shop:
         for route in routes:
             recipients = map(str, order["responsible_user_ids"]) if route == "order-staff" else (customer,)
             for recipient in recipients:
-                threads = {"order-status": order.get("id"), "order-staff": f"staff {order.get('id')}"}
+                threads = {
+                    "order-status": order.get("id"),
+                    "order-staff": f"staff {order.get('id')}",
+                    "bonus-tier": customer,
+                }
                 thread = (threads[route], recipient) if route in threads else None
                 wants.append((route, recipient, thread, rank))
         value = json.dumps(event, ensure_ascii=False).encode()
-        return Draft(customer.encode(), value, wants, event_id, occurred, letters)
+        topic = SECOND if bonus else SOURCE
+        return Draft(customer.encode(), value, wants, event_id, occurred, letters, agreed, topic)
 
     def _order(self, number: int, status: str) -> dict[str, Any]:
         self._revisions[number] = self._revisions.get(number, 0) + 1
@@ -321,6 +265,10 @@ class Shop:
     def _accrued(self) -> list[Draft]:
         bonus = {"operation_id": f"b{self._number}", "amount": str(self._dice.randrange(1, 6) * 50)}
         return [self._draft("bonus.accrued", self._customer(), {"bonus": bonus}, "bonus-accrued")]
+
+    def _tier(self) -> list[Draft]:
+        bonus = {"operation_id": f"b{self._number}", "tier": self._dice.choice(["silver", "gold", "platinum"])}
+        return [self._draft("bonus.tier_changed", self._customer(), {"bonus": bonus}, "bonus-tier")]
 
     def _burst(self) -> list[Draft]:
         people = self._dice.sample(range(CROWD), self._dice.randrange(5, 25))

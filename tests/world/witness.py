@@ -9,8 +9,8 @@ from hashlib import blake2b
 from typing import Any
 
 from consumer.core.facts import CommitFailed, Fact, LaneCrashed, LaneGauges, OffsetsSkipped, RequestWithdrawn
-from consumer.core.model import Record, TopicPartition
-from tests.world.adapters import JOURNAL, LETTERS, SOURCE
+from consumer.core.model import Position, Record, TopicPartition
+from tests.world.adapters import JOURNAL, LETTERS
 from tests.world.lives import Life
 from tests.world.shop import Shop
 
@@ -28,9 +28,19 @@ class Violation:
         return f"{self.rule}: {self.detail}"
 
 
+@dataclass(frozen=True)
+class Leave:
+    """A record that lets a request go out."""
+
+    offset: int
+    at: float
+    epoch: int
+
+
 @dataclass
 class Attempt:
-    """An attempt as the journal shows it: where each of its copies stands, and its first landing."""
+    """An attempt as the journal shows it: where each of its copies stands, by what records it went out again, and its
+    first landing."""
 
     id: str
     epoch: int
@@ -46,6 +56,14 @@ class Attempt:
     reason: str = ""
     landed_by: int = 0
     parts: set[int] = field(default_factory=set)
+    repeats: list[Leave] = field(default_factory=list)
+    stamp: float = 0.0
+
+    def leaves(self, time: int) -> list[Leave]:
+        """The records that let it go out for the first, second … time."""
+        if time == 1:
+            return [Leave(offset, at, self.epoch) for offset, at in self.copies]
+        return self.repeats[time - 2 :]
 
 
 @dataclass(frozen=True)
@@ -67,6 +85,7 @@ class End:
     at: float
     stamp: float
     attempt: str | None
+    reason: str = ""
 
 
 class Witness:
@@ -78,17 +97,18 @@ class Witness:
         self.ends: dict[str, End] = {}
         self.parked: dict[str, int] = {}
         self.claims: list[Claim] = []
-        self.letters: dict[tuple[int, int], int] = defaultdict(int)
+        self.letters: dict[Position, int] = defaultdict(int)
         self.refusals: dict[str, float] = {}
         self.violations: list[Violation] = []
         self.journal_records = 0
         self.withdrawn: dict[str, str] = {}
+        self.bound: dict[str, float] = {}
         self.gap_records = 0
         self.most_waiting = 0
         self.failed_commits = 0
         self.settled = False
         self.committed: dict[TopicPartition, int] = {}
-        self.trimmed: set[tuple[int, int]] = set()
+        self.trimmed: set[Position] = set()
         self._epoch = 0
         self._hash = blake2b(digest_size=16)
 
@@ -99,6 +119,10 @@ class Witness:
     @property
     def trace(self) -> str:
         return self._hash.hexdigest()
+
+    def binds(self, attempt_id: str) -> None:
+        """A process has bound a batch, and is about to write its attempt."""
+        self.bound.setdefault(attempt_id, self._now())
 
     def note(self, *parts: object) -> None:
         self._hash.update("|".join(map(str, parts)).encode())
@@ -139,6 +163,7 @@ class Witness:
             if not known.copies:
                 known.void = value["epoch"] < self._epoch
             known.copies.append((record.position.offset, self._now()))
+            known.stamp = record.timestamp
 
     def _landing(self, value: dict[str, Any], record: Record) -> None:
         attempt = self.attempts.get(value["attempt"])
@@ -156,27 +181,39 @@ class Witness:
             self.blame("landing", f"{attempt.id} has {len(outcomes)} outcomes for {len(attempt.commands)} commands")
         for id_, outcome in zip(attempt.commands, outcomes, strict=False):
             if outcome is not None:
-                self._end(id_, outcome, record, attempt.id)
+                self._end(id_, outcome, record, attempt)
+
+    def _repeat(self, value: dict[str, Any], record: Record) -> None:
+        attempt = self.attempts.get(value["attempt"])
+        if attempt is None:
+            self.blame("repeat", f"{value['attempt']} is repeated, which nobody attempted")
+        elif value["sent"]:
+            attempt.repeats.append(Leave(record.position.offset, self._now(), value["epoch"]))
 
     def _outcomes(self, value: dict[str, Any], record: Record) -> None:
         for id_ in value["ids"]:
-            self._end(id_, value["outcome"], record, None)
+            self._end(id_, value["outcome"], record, None, value["reason"])
 
     def _parked(self, value: dict[str, Any], record: Record) -> None:
+        """That of a dead owner says nothing."""
+        if value["epoch"] < self._epoch:
+            return
         for id_ in value["commands"]["ids"]:
             self.parked[id_] = record.position.offset
 
-    def _end(self, id_: str, outcome: str, record: Record, attempt: str | None) -> None:
+    def _end(self, id_: str, outcome: str, record: Record, attempt: Attempt | None, reason: str = "") -> None:
         if id_ not in self.shop.expected:
             self.blame("I2 strangers", f"{id_} ended as {outcome}, and no event asks for it")
         if outcome == "refused" and id_ not in self.refusals:
             self.blame("letter first", f"{id_} ended as refused before its dead letter was written")
         if id_ not in self.ends:
-            self.ends[id_] = End(outcome, record.position.offset, self._now(), record.timestamp, attempt)
+            by, why = (None, reason) if attempt is None else (attempt.id, attempt.reason)
+            self.ends[id_] = End(outcome, record.position.offset, self._now(), record.timestamp, by, why)
 
     def _letter(self, record: Record) -> None:
         headers = dict(record.headers)
-        place = int(headers["vestnik-partition"]), int(headers["vestnik-offset"])
+        number, offset = int(headers["vestnik-partition"]), int(headers["vestnik-offset"])
+        place = Position(headers["vestnik-topic"].decode(), number, offset)
         if "vestnik-command" in headers:
             self.refusals.setdefault(headers["vestnik-command"].decode(), self._now())
         else:
@@ -191,18 +228,18 @@ class Witness:
             if offset < before.get(partition, 0):
                 self.blame("I1 rewind", f"{partition} went back from {before[partition]} to {offset}")
             for number in range(before.get(partition, 0), offset):
-                self._committed(partition.partition, number)
+                self._committed(Position(*partition, number))
             self.committed[partition] = max(offset, self.committed.get(partition, 0))
 
-    def _committed(self, partition: int, offset: int) -> None:
-        asked = self.shop.asked.get((partition, offset))
-        if asked is None or (partition, offset) in self.trimmed:
+    def _committed(self, place: Position) -> None:
+        asked = self.shop.asked.get(place)
+        if asked is None or place in self.trimmed:
             return
         missing = [c.id for c in asked.commands if c.id not in self.ends and c.id not in self.parked]
         if missing:
-            self.blame("I1 commit", f"{SOURCE}/{partition}/{offset} is committed, and {missing[0]} has not ended")
-        if self.letters[partition, offset] < asked.letters:
-            self.blame("I1 letters", f"{SOURCE}/{partition}/{offset} is committed without its dead letter")
+            self.blame("I1 commit", f"{place} is committed, and {missing[0]} has not ended")
+        if self.letters[place] < asked.letters:
+            self.blame("I1 letters", f"{place} is committed without its dead letter")
 
     # --- what the lanes say -------------------------------------------------------------------------------------------
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 from consumer.core import landing
 from consumer.core.model import Record, TopicPartition
-from tests.world.adapters import GROUP, JOURNAL, LETTERS, SOURCE, WorldBroker
-from tests.world.invariants import Evidence, check
+from tests.world.adapters import BACKFILL, CONTROL, GROUP, JOURNAL, LETTERS, LISTED, WorldBroker
+from tests.world.evidence import EPOCH, Evidence
+from tests.world.invariants import check
 from tests.world.lives import Outside, WorldLoop
 from tests.world.nemesis import Nemesis
 from tests.world.plan import Design, design
 from tests.world.pods import Pod, Surroundings, Town
 from tests.world.provider import Mood, Provider
 from tests.world.shop import CROWD, Shop
-from tests.world.witness import Attempt, Violation, Witness
+from tests.world.witness import Violation, Witness
 
-EPOCH = 1_700_000_000.0
 # A blocked lane probes at most every quarter of an hour; the rest is for what had to wait meanwhile.
 LIVENESS_SECONDS = 1800.0
 EXIT_SECONDS = 25.5
@@ -59,6 +59,7 @@ class World:
         )
         provider.mood, provider.each = plan.mood, plan.each
         provider.bad_recipients = bad_recipients(plan)
+        provider.idempotent = plan.idempotent
         self.shop = Shop(plan.trade, random.Random(f"shop {plan.seed}"), self._publish, self.true_now)
         self.witness = Witness(self.shop)
         self.around = Surroundings(plan, outside, self.broker, provider, self.witness)
@@ -66,9 +67,11 @@ class World:
         self.nemesis = Nemesis(self.around, self.town, random.Random(f"nemesis {plan.seed}"))
         self.broker.on_record = self.witness.on_record
         self.broker.on_commit = self.witness.on_commit
-        self.broker.create(SOURCE, plan.partitions)
+        for topic in plan.topics:
+            self.broker.create(topic, 1 if topic == BACKFILL else plan.partitions)
         self.broker.create(JOURNAL)
-        self.broker.create(LETTERS)
+        for topic in (LETTERS, LISTED, CONTROL):
+            self.broker.create(topic)
         self.ending = False
         self.settled_at: float | None = None
         self.calm_at = 0.0
@@ -81,10 +84,12 @@ class World:
         """The broker's clock, which the nemesis may step; in milliseconds, as Kafka's."""
         return round(self.true_now() + self.nemesis.skew, 3)
 
-    def _publish(self, key: bytes, value: bytes, partition: int | None) -> Record:
+    def _publish(
+        self, topic: str, key: bytes, value: bytes, partition: int | None, headers: tuple[tuple[str, bytes], ...] = ()
+    ) -> Record:
         if partition is not None:
-            partition %= len(self.broker.topics[SOURCE].logs)
-        return self.broker.publish(SOURCE, value, key=key, partition=partition)
+            partition %= len(self.broker.topics[topic].logs)
+        return self.broker.publish(topic, value, key=key, partition=partition, headers=headers)
 
     # --- the run ------------------------------------------------------------------------------------------------------
 
@@ -142,14 +147,19 @@ class World:
             self.witness.blame("I19 liveness", self._standing())
 
     def _settled(self) -> bool:
-        """Every record is committed, every attempt has landed."""
-        offsets = self.broker.group(GROUP).offsets
-        ends = {TopicPartition(SOURCE, n): log.end for n, log in enumerate(self.broker.topics[SOURCE].logs)}
-        behind = any(offsets.get(partition, 0) < end for partition, end in ends.items())
-        return not behind and all(attempt.landed_at is not None or attempt.void for attempt in self._attempts())
+        """Every record is committed, every attempt has landed, everybody who slept has woken."""
+        if any(behind for behind in self._behind().values()):
+            return False
+        if any(attempt.landed_at is None and not attempt.void for attempt in self.witness.attempts.values()):
+            return False
+        return all(id_ in self.witness.ends for id_ in self.witness.parked)
 
-    def _attempts(self) -> list[Attempt]:
-        return list(self.witness.attempts.values())
+    def _behind(self) -> dict[TopicPartition, int]:
+        offsets, topics = self.broker.group(GROUP).offsets, self.broker.topics
+        ends = {
+            TopicPartition(name, n): log.end for name in self.plan.topics for n, log in enumerate(topics[name].logs)
+        }
+        return {partition: end - offsets.get(partition, 0) for partition, end in ends.items()}
 
     def _standing(self) -> str:
         views = [(pod.name, pod.lane.view()) for pod in self.town.alive if pod.lane is not None]
@@ -158,9 +168,9 @@ class World:
             f"holds {v.holds} {[b.reason for b in v.blockages]}"
             for name, v in views
         ]
-        ends = {n: log.end for n, log in enumerate(self.broker.topics[SOURCE].logs)}
-        committed = {tp.partition: offset for tp, offset in self.broker.group(GROUP).offsets.items()}
-        return f"committed {committed} of {ends}; {'; '.join(states)}"
+        behind = {f"{name}/{n}": count for (name, n), count in self._behind().items() if count}
+        asleep = [id_ for id_ in self.witness.parked if id_ not in self.witness.ends]
+        return f"behind {behind}, asleep {asleep[:3]}; {'; '.join(states)}"
 
     async def _all_stop(self) -> None:
         alive = self.town.alive
@@ -175,10 +185,11 @@ class World:
             self.plan,
             self.shop,
             self.witness,
-            self.around.provider.requests,
+            self.around.provider,
             self.town,
             self.nemesis.spans,
             self.nemesis.clock_steps,
+            self.nemesis.words,
         )
         self.residuals = len(check(evidence))
 
