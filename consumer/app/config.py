@@ -39,6 +39,12 @@ def _currency(value: str) -> str:
     return value
 
 
+def _host_name(value: str) -> str:
+    if not re.fullmatch(r"(?=.{1,253}$)[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", value) or value[-1].isdigit():
+        raise ValueError('not a host\'s name; it is written in small letters, as in "shop.example"')
+    return value
+
+
 def _topic(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", value):
         raise ValueError("not a topic's name; it has letters, digits, dots, lines and underscores")
@@ -52,6 +58,7 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 Word = Annotated[str, BeforeValidator(_word), Field(min_length=1)]
+HostName = Annotated[str, AfterValidator(_host_name)]
 Topic = Annotated[str, AfterValidator(_topic)]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 LocaleName = Annotated[str, AfterValidator(_locale)]
@@ -105,6 +112,9 @@ class ShopConfig(Strict):
     """What holds for the customers of one shop, where an event does not say otherwise."""
 
     slug: str = Field(default="", description="the shop's name in links: slug://account/orders/…")
+    link_hosts: list[HostName] | None = Field(
+        default=None, description="where https links and images may lead, with all names below; any when left out"
+    )
     timezone: Timezone = "Europe/Moscow"
     locale: LocaleName = "ru"
     currency: Currency = "RUB"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from consumer.app.config import Config, QuietConfig
+from consumer.app.config import Config, QuietConfig, ShopConfig
 from consumer.core.backfill import BACKFILL_PREFIX
 from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
 
@@ -32,10 +32,16 @@ def lane_profile(config: Config, name: str) -> LaneProfile:
 def shop_profiles(config: Config, lane: str | None = None) -> Mapping[str, ShopProfile]:
     """The shops that a lane serves; all of them without one."""
     return {
-        name: ShopProfile(name, shop.slug, shop.locale, shop.timezone, shop.currency, _quiet(shop.quiet_hours))
+        name: _shop(name, shop)
         for name, shop in config.shops.items()
         if lane is None or shop.lanes is None or lane in shop.lanes
     }
+
+
+def _shop(name: str, shop: ShopConfig) -> ShopProfile:
+    hosts = frozenset(shop.link_hosts) if shop.link_hosts is not None else None
+    quiet = _quiet(shop.quiet_hours)
+    return ShopProfile(name, shop.slug, shop.locale, shop.timezone, shop.currency, quiet, hosts)
 
 
 def _quiet(config: QuietConfig | None) -> QuietProfile | None:

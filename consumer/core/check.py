@@ -13,7 +13,7 @@ from consumer.core.document import Path, Problem
 from consumer.core.fields import plural_flaws
 from consumer.core.filters import find_locale
 from consumer.core.model import Ignored, Message
-from consumer.core.plan import link_schemes, names_of
+from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import Ladder, estimates, ladders_of
 from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, RouteSet, WordingText
@@ -111,7 +111,7 @@ def _scheme_problems(checked: _Checked, path: Path, source: str) -> Iterator[Pro
     tree = read_template(source, sandbox(FALLBACK_LOCALE))
     start = None if isinstance(tree, Flaw) else literal_start(tree)
     scheme = link_scheme(start) if start else None
-    known = frozenset({"https"}).union(*(link_schemes(shop) for shop in checked.shops))
+    known = frozenset({"https"}).union(*(link_rule(shop).schemes for shop in checked.shops))
     if scheme and scheme not in known:
         what = f"link: no shop of lane {checked.facts.profile.lane} has links that begin with {scheme}:"
         yield checked.loaded.problem(path, what, "write {{ lane.slug }}://")
@@ -196,7 +196,7 @@ def _differences(route: CompiledRoute, example: Example, event: Event, profile: 
     if example.level >= len(ladder):
         yield ("level",), f"there is no level {example.level}", f"the last one is {len(ladder) - 1}"
         return
-    made = ladder[example.level].render(names, link_schemes(shop))
+    made = ladder[example.level].render(names, link_rule(shop))
     yield from _unlike(made, example.expect)
 
 

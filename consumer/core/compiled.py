@@ -13,7 +13,7 @@ from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
 from consumer.core.templates import compile_expression, context_of
-from consumer.core.text import canonical, canonical_phone
+from consumer.core.text import LinkRule, canonical, canonical_phone
 from consumer.core.wordings import CompiledWording, Unrendered, read_wording
 from schemas.envelope import Customer
 
@@ -118,11 +118,11 @@ class CompiledRoute:
                         return key
         return next(iter(self.ladders))
 
-    def ladder(self, locale: str, names: Names, schemes: frozenset[str]) -> Ladder | Unrendered:
+    def ladder(self, locale: str, names: Names, links: LinkRule) -> Ladder | Unrendered:
         """Every wording for an event. Wordings that came out equal are one level."""
         unique: dict[Message, bool] = {}
         for wording in self.ladders[locale]:
-            message = wording.render(names, schemes)
+            message = wording.render(names, links)
             if isinstance(message, Unrendered):
                 return message
             unique[message] = unique.get(message, True) and wording.unique

@@ -33,7 +33,7 @@ from consumer.core.profile import LaneProfile as LaneProfile
 from consumer.core.profile import Mode, ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
 from consumer.core.sending import EVENT_TYPE, is_sending, sending_of
-from consumer.core.text import written_recipient
+from consumer.core.text import LinkRule, written_recipient
 from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
@@ -107,7 +107,7 @@ class Planner:
         self._profile = profile
         self._routes: dict[str, list[CompiledRoute]] = {}
         self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
-        self._schemes = {key: link_schemes(shop) for key, shop in profile.shops.items()}
+        self._links = {key: link_rule(shop) for key, shop in profile.shops.items()}
         self._calm: dict[Terms, Terms] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
@@ -201,11 +201,11 @@ class Planner:
             self._sort(command, made, agreed=agreed)
 
     def _ladder(self, route: CompiledRoute, reading: Reading) -> Ladder | Unrendered:
-        schemes = self._schemes[reading.shop.id]
+        links = self._links[reading.shop.id]
         customer = reading.event.customer
         if route.to_customer and customer:
-            return route.ladder(route.locale_for(customer.locale, reading.shop), reading.names, schemes)
-        return route.ladder(route.locale_for(None, reading.shop), reading.staff_names, schemes)
+            return route.ladder(route.locale_for(customer.locale, reading.shop), reading.names, links)
+        return route.ladder(route.locale_for(None, reading.shop), reading.staff_names, links)
 
     def _commands(
         self, route: CompiledRoute, reading: Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
@@ -298,9 +298,9 @@ def _surroundings(profile: LaneProfile, shop: ShopProfile) -> dict[str, Any]:
     }
 
 
-def link_schemes(shop: ShopProfile) -> frozenset[str]:
-    """What a link of the shop may begin with."""
-    return frozenset({"https", shop.slug.lower()} - {""})
+def link_rule(shop: ShopProfile) -> LinkRule:
+    """Where a link of the shop may lead."""
+    return LinkRule(frozenset({"https", shop.slug.lower()} - {""}), shop.link_hosts)
 
 
 def _consents(event: Event) -> bool:
@@ -346,5 +346,5 @@ def preview(
     customer = event.customer if route.to_customer else None
     names = names_of(event, profile, shop, route.to_customer)
     key = route.locale_for(locale or (customer.locale if customer else None), shop)
-    made = route.ladder(key, names, link_schemes(shop))
+    made = route.ladder(key, names, link_rule(shop))
     return made if isinstance(made, Unrendered) else made.messages

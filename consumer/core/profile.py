@@ -36,7 +36,7 @@ class QuietProfile:
 @dataclass(frozen=True, slots=True)
 class ShopProfile:
     """One shop. `slug` is the scheme of links into its app; `locale`, `timezone` and `currency` stand in for what an
-    event does not say."""
+    event does not say. `link_hosts` is where its links and images by https may lead, None for any name."""
 
     id: str
     slug: str = ""
@@ -44,6 +44,7 @@ class ShopProfile:
     timezone: str = "Europe/Moscow"
     currency: str = "RUB"
     quiet: QuietProfile | None = None
+    link_hosts: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

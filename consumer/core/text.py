@@ -7,6 +7,7 @@ imitates text gets through.
 import re
 import unicodedata
 from collections.abc import Collection
+from typing import NamedTuple
 from urllib.parse import quote, urlsplit
 
 LINK_CHARACTERS = 2048
@@ -107,13 +108,23 @@ def link_scheme(text: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def clean_link(text: str, schemes: Collection[str]) -> str | None:
-    """The link in ASCII, or None where it must not be opened: another scheme, user name, address, spaces, length."""
+class LinkRule(NamedTuple):
+    """What a link may begin with, and which hosts one by https may lead to, with all below them; None is any name."""
+
+    schemes: frozenset[str]
+    hosts: frozenset[str] | None = None
+
+
+def clean_link(text: str, schemes: Collection[str], hosts: Collection[str] | None = None) -> str | None:
+    """The link in ASCII, or None where it must not be opened: another scheme or host, user name, address, spaces,
+    length."""
     text = unicodedata.normalize("NFC", text.strip())
     if len(text) > LINK_CHARACTERS or _NOT_IN_LINKS.search(text):
         return None
     scheme = link_scheme(text)
     if scheme is None or scheme in NEVER_SCHEMES or scheme not in schemes or not _safe_host(text, scheme):
+        return None
+    if scheme == "https" and hosts is not None and not _is_below(urlsplit(text).hostname or "", hosts):
         return None
     link = quote(text, safe=":/?#[]@!$&'()*+,;=-._~%")
     return link if len(link) <= LINK_CHARACTERS else None
@@ -128,6 +139,12 @@ def _safe_host(text: str, scheme: str) -> bool:
     if "@" in parts.netloc or "[" in parts.netloc or not parts.netloc.isascii() or port == 0:
         return False
     return scheme != "https" or _is_name(parts.hostname or "")
+
+
+def _is_below(host: str, hosts: Collection[str]) -> bool:
+    """Whether a host is one of these, or a name under one of them."""
+    labels = host.rstrip(".").split(".")
+    return any(".".join(labels[start:]) in hosts for start in range(len(labels)))
 
 
 def _is_name(host: str) -> bool:

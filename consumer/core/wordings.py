@@ -27,7 +27,7 @@ from consumer.core.templates import (
     value_at,
     word_flaws,
 )
-from consumer.core.text import NEVER_SCHEMES, canonical, clean_link, link_scheme
+from consumer.core.text import NEVER_SCHEMES, LinkRule, canonical, clean_link, link_scheme
 from schemas.envelope import Cardinality, Event
 
 PARTS = ("title", "text", "link", "image")
@@ -121,16 +121,16 @@ class CompiledWording:
         known = (*sorted(paths), *(_ALWAYS if paths else ()))
         return cls(environment, wording, parts, known, wording.unique)
 
-    def render(self, names: dict[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
-        """The message for an event. `schemes`: what a link may begin with."""
+    def render(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
+        """The message for an event. `links`: where a link may lead."""
         if self.unique:
-            return self._rendered(names, schemes)
-        key = (schemes, *[value_at(names, path) for path in self.paths])
+            return self._rendered(names, links)
+        key = (links, *[value_at(names, path) for path in self.paths])
         known = self._memory.get(key)
         if known is not None:
             self._memory.move_to_end(key)
             return known
-        made = self._rendered(names, schemes)
+        made = self._rendered(names, links)
         if isinstance(made, Message):
             self._remember(key, made)
         return made
@@ -145,11 +145,11 @@ class CompiledWording:
         if len(self._memory) > _REMEMBERED:
             self._memory.popitem(last=False)
 
-    def _rendered(self, names: dict[str, Any], schemes: frozenset[str]) -> Message | Unrendered:
+    def _rendered(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
         context = context_of(names, self.environment)
         said: dict[str, str] = {}
         for part, render in self.parts:
-            made = _part(part, render, context, schemes)
+            made = _part(part, render, context, links)
             if isinstance(made, Unrendered):
                 return made
             if made:
@@ -157,12 +157,12 @@ class CompiledWording:
         return Message(said.get("title", ""), said["text"], said.get("link"), said.get("image"))
 
 
-def _part(part: str, render: str | Render, context: Context, schemes: frozenset[str]) -> str | Unrendered:
+def _part(part: str, render: str | Render, context: Context, links: LinkRule) -> str | Unrendered:
     try:
         text = render if isinstance(render, str) else render(context)
     except RENDER_ERRORS as error:
         return Unrendered(part, _detail(error))
-    return _clean_text(part, text) if part in ("title", "text") else _clean_link(part, text, schemes)
+    return _clean_text(part, text) if part in ("title", "text") else _clean_link(part, text, links)
 
 
 def _clean_text(part: str, text: str) -> str | Unrendered:
@@ -172,11 +172,11 @@ def _clean_text(part: str, text: str) -> str | Unrendered:
     return text or Unrendered(part, "empty")
 
 
-def _clean_link(part: str, text: str, schemes: frozenset[str]) -> str | Unrendered:
+def _clean_link(part: str, text: str, links: LinkRule) -> str | Unrendered:
     """An empty link is none: a template may leave it out with an `if`."""
     if not text.strip():
         return ""
-    link = clean_link(text, schemes if part == "link" else ("https",))
+    link = clean_link(text, links.schemes if part == "link" else ("https",), links.hosts)
     return link if link is not None else Unrendered(part, "not a link that may be opened")
 
 

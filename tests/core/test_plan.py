@@ -105,6 +105,44 @@ def test_the_id_is_of_shop_source_event_route_and_recipient_and_the_digest_of_th
     assert changed.digest != base.digest
 
 
+TRACKED = """
+- id: tracked
+  on: order.ready_for_pickup
+  lane: app
+  ttl: 12h
+  wordings:
+    - title: "Заказ"
+      text: "готов"
+      link: "{{ order.delivery.tracking_url }}"
+      image: "{{ order.source_status }}"
+"""
+LED = ShopProfile("ducky", "ducky", link_hosts=frozenset({"ducky.example"}))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example/x", "http://ducky.example/x", "https://ducky.example@evil.example/",
+        "javascript:alert(1)", "intent://x#Intent;end", "data:text/html,x", "file:///etc/passwd", "gopher://x", "https://127.0.0.1/",
+        "https://169.254.169.254/latest", "https://[::1]/", "https://0x7f.1/",
+        "//ducky.example/x", "/x", "https://ducky.example:0/", "HTTPS://EVIL.EXAMPLE",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("part", ["delivery__tracking_url", "source_status"])
+def test_a_link_or_image_that_an_event_brings_leads_to_the_shop_s_hosts_or_the_message_is_not_sent(
+    part: str, url: str
+) -> None:
+    lane = planner(TRACKED, LaneProfile("app", {"ducky": LED}))
+    good = {
+        "order__delivery__tracking_url": "https://ducky.example/t",
+        "order__source_status": "https://ducky.example/i",
+    }
+    made = planned(lane.plan(record(order(**(good | {f"order__{part}": url})))))
+    assert (made.commands, [each.reason for each in made.rejections]) == ((), ["render"])
+    (command,) = planned(lane.plan(record(order(**good)))).commands
+    assert command.wordings[0] == Message("Заказ", "готов", "https://ducky.example/t", "https://ducky.example/i")
+
+
 def test_hashed_parts_do_not_run_into_each_other() -> None:
     one = only(READY, order(source="ab", event_id="c")).commands[0]
     other = only(READY, order(source="a", event_id="bc")).commands[0]

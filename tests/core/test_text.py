@@ -138,3 +138,20 @@ def test_a_phone_is_digits_only(written: str, phone: str) -> None:
 )  # fmt: skip
 def test_what_may_be_anything_is_no_phone(written: str) -> None:
     assert canonical_phone(written) is None
+
+
+@pytest.mark.parametrize(
+    ("link", "may"),
+    [
+        ("https://shop.example/a", True),
+        ("https://img.SHOP.example/a?b=1", True),
+        ("https://shop.example./a", True),
+        ("https://shop.example.evil.example/a", False),
+        ("https://evilshop.example/a", False),
+        ("https://example/a", False),
+        ("ducky://account/home", True),
+    ],
+)
+def test_a_link_by_https_leads_only_to_the_hosts_that_are_named_and_below_them(link: str, may: bool) -> None:
+    assert (clean_link(link, SCHEMES, {"shop.example"}) is not None) is may
+    assert (clean_link(link, SCHEMES, set()) is not None) is link.startswith("ducky")
