@@ -56,6 +56,7 @@ references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dash
 	@$(BIN)/python -m scripts.observability
 	@$(BIN)/python -m schemas.generate
 	@$(BIN)/python -m scripts.asyncapi
+	@$(BIN)/python -m scripts.event_pages
 
 tools: ## what some rings need and a plain machine lacks, by apt
 	@bash scripts/tools.sh

@@ -23,9 +23,9 @@ Schema = Mapping[str, Any]
 def documents() -> dict[str, str]:
     """The text of each file in docs/reference/, by its name."""
     return {
-        "configuration.md": _page("Every key of the configuration", _sections("vestnik.yaml", Config)),
+        "configuration.md": _page("Every key of the configuration", sections("vestnik.yaml", Config)),
         "providers.md": _page("Every key of a lane's `provider`", _providers()),
-        "routes.md": _page("Every key of a route", _sections("A route", Route)),
+        "routes.md": _page("Every key of a route", sections("A route", Route)),
     }
 
 
@@ -42,7 +42,7 @@ def _page(title: str, sections: Iterator[str]) -> str:
 def _providers() -> Iterator[str]:
     told: set[str] = set()
     for name, provider in sorted(providers().items()):
-        own, *models = _sections(name, provider.config)
+        own, *models = sections(name, provider.config)
         yield "\n\n".join([own, *_abilities(provider), *_answers(provider)])
         yield from (section for section in models if section not in told)
         told.update(models)
@@ -82,7 +82,7 @@ def _answers(provider: Provider[Any]) -> Iterator[str]:
         yield "\n".join(["| answer | verdict |", "|---|---|", *rows])
 
 
-def _sections(title: str, model: type[BaseModel]) -> Iterator[str]:
+def sections(title: str, model: type[BaseModel]) -> Iterator[str]:
     """The model's own table, then one for each model that it mentions, in the order in which they come."""
     whole = model.model_json_schema()
     schema = _with_enums(whole, whole.get("$defs", {}))
