@@ -1,6 +1,5 @@
 """The command line: `vestnik`. Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 partly done."""
 
-import logging
 import sys
 from pathlib import Path
 
@@ -17,7 +16,9 @@ import typer
 from consumer.app.commands.auth import auth_app
 from consumer.app.commands.config import config_app
 from consumer.app.commands.dead import dead_app
+from consumer.app.commands.doctor import doctor
 from consumer.app.commands.event import event_app
+from consumer.app.commands.forget import forget
 from consumer.app.commands.health import health
 from consumer.app.commands.journal import journal_app
 from consumer.app.commands.lag import lag
@@ -26,7 +27,6 @@ from consumer.app.commands.replay import replay
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
-    FINE,
     USAGE,
     ConfigPath,
     Format,
@@ -36,7 +36,7 @@ from consumer.app.commands.shared import (
     partly,
 )
 from consumer.app.commands.suppress import suppress_app
-from consumer.app.commands.topics import Replicas, topics_app
+from consumer.app.commands.topics import topics_app
 
 app = typer.Typer(
     help="Order and bonus events from Kafka become push notifications.",
@@ -52,6 +52,8 @@ app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
 app.add_typer(event_app, name="event")
 app.command()(health)
+app.command()(doctor)
+app.command()(forget)
 app.command()(lag)
 app.command()(replay)
 
@@ -145,20 +147,6 @@ def version() -> None:
     from importlib.metadata import version as installed  # noqa: PLC0415
 
     typer.echo(installed("vestnik"))
-
-
-@app.command()
-def doctor(config: ConfigPath = DEFAULT_CONFIG, replicas: Replicas = 3, output: OutputFormat = Format.TABLE) -> None:
-    """Is everything there that the lanes need: secrets, brokers, topics, providers? Nobody is told anything."""
-    import asyncio  # noqa: PLC0415
-
-    from consumer.app import told  # noqa: PLC0415
-    from consumer.app.doctor import diagnose  # noqa: PLC0415
-
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    rows = asyncio.run(diagnose(load(config, output), replicas))
-    told.tell_diagnosis(rows, told.Output(output))
-    raise typer.Exit(FAILED if any(row.state == "failed" for row in rows) else FINE)
 
 
 @app.command()
