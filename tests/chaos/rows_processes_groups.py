@@ -229,6 +229,6 @@ ROWS = (
         selection=True,
         compressed="stopped 14 s with a session of 6 s instead of 40 s with 30 s",
         again="what was in flight, on repeat routes",
-        test="tests/kafka/test_zombie.py",
+        test="tests/kafka/test_survival.py",
     ),
 )

@@ -128,7 +128,7 @@ FAULT = "SIGKILL at a named point of the work"
 PROMISE = "nothing is lost; what was in flight is told again at most once, and never on a stop route"
 PASSES = "lost 0; duplicates ≤ recipients in flight; of stop routes 0; recovery ≤ session timeout + 10 s"
 AGAIN = "only what was in flight, on repeat routes"
-TEST = "tests/kafka/test_processes.py"
+TEST = "tests/kafka/test_survival.py"
 
 ROWS = (
     Row(

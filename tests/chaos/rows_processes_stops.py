@@ -288,7 +288,7 @@ def rolling(rounds: int) -> Callable[[Path], Awaitable[Outcome]]:
 ALL_STATES = (*STATES, BROKERS_DOWN)
 STOP = "takes nothing new, lets requests finish within 20 s, commits, leaves the group, exits with 0"
 STOP_PASSES = "exit ≤ 25 s; requests after SIGTERM + 0.1 s = 0; duplicates after a clean stop = 0"
-TEST = "tests/kafka/test_processes.py"
+TEST = "tests/kafka/test_survival.py"
 
 ROWS = (
     Row(
