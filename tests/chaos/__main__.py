@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.chaos import table
 from tests.chaos.discovery import UnknownRowError, chosen
 from tests.chaos.results import RESULTS, Result, append, commit, passed_on
 from tests.chaos.row import Outcome, Row
@@ -89,6 +90,8 @@ def main() -> int:
         return 0
     done = passed_on(commit(), arguments.results) if arguments.resume else frozenset()
     failed = measure([row for row in rows if row.id not in done], arguments.results)
+    if arguments.results == RESULTS:
+        table.write()
     left_out = f", {len(done & {row.id for row in rows})} had passed before" if arguments.resume else ""
     say(f"{len(rows)} rows, {failed} failed{left_out}")
     return 1 if failed else 0

@@ -40,10 +40,11 @@ def rows() -> dict[str, Row]:
     return {row.id: row for row in sorted(found, key=lambda row: place(row.id))}
 
 
-def place(row: str) -> tuple[int, str, int]:
-    """Where a row stands: in the matrix's order, and what is not in it after that, by its name and number."""
-    name, number = re.match(r"(\D*)(\d*)", row).groups()  # type: ignore[union-attr]  # it matches anything
-    return (MATRIX.index(row) if row in MATRIX else len(MATRIX), name, int(number or 0))
+def place(row: str) -> tuple[int, str, int, str]:
+    """Where a row stands: in the matrix's order, parts of a row (C1.a) after it, others at the end by name."""
+    base, _, part = row.partition(".")
+    name, number = re.match(r"(\D*)(\d*)", base).groups()  # type: ignore[union-attr]  # it matches anything
+    return (MATRIX.index(base) if base in MATRIX else len(MATRIX), name, int(number or 0), part)
 
 
 def chosen(names: Sequence[str], *, selection: bool) -> list[Row]:

@@ -276,29 +276,29 @@ ROWS = (
     Row(
         "P-4", "503 for ten minutes, then to every second request", "the breaker opens; probes",
         "open after at most 10 failures; after a minute at most 1 request in 30 s; dead letters 0",
-        server_errors, 1.5, selection=True, compressed=PACE.format(60), again="as the route says",
+        server_errors, 0.5, selection=True, compressed=PACE.format(60), again="as the route says",
         test="tests/engine/test_outage.py::test_an_hour_without_the_provider_costs_only_probes_and_loses_nothing",
     ),
     Row(
         "P-5", "429 with Retry-After 7, a date, 0, -5, 1e9, abc, none", "honoured up to 15 minutes",
         "the next request no earlier than asked; crashes 0",
-        retry_after, 1.0, selection=True, compressed=PACE.format(60), again="yes: it did not happen",
+        retry_after, 0.4, selection=True, compressed=PACE.format(60), again="yes: it did not happen",
         test="tests/sinks/test_answer.py::test_retry_after_is_honoured_up_to_a_quarter_of_an_hour",
     ),
     Row(
         "P-10", "a part of a request is accepted", "an outcome for each recipient", "recipients unaccounted 0",
-        partial_acceptance, 1.0, selection=True, compressed=PACE.format(30), again="what did not happen",
+        partial_acceptance, 0.1, selection=True, compressed=PACE.format(30), again="what did not happen",
         test="tests/sinks/test_bitrix24_lane.py::test_what_a_batch_did_not_come_to_is_sent_again_and_nothing_else",
     ),
     Row(
         "P-11", "one provider hangs for thirty minutes, another is well", "lanes do not touch each other",
         "p99 of the healthy lane within 10 % of before; memory flat",
-        _beside("hang", 30.0), 3.0, selection=False, compressed=PACE.format(20), again="as the route says",
+        _beside("hang", 30.0), 3.5, selection=False, compressed=PACE.format(20), again="as the route says",
         test="tests/kafka/test_processes.py::test_a_blocked_imshop_says_why_and_does_not_touch_bitrix24",
     ),
     Row(
         "P-14", "answers are slower than the next event of the same thread", "the order of the thread holds",
-        "order violations 0", slow_answers, 1.0, selection=True, compressed=PACE.format(60), again="no",
+        "order violations 0", slow_answers, 0.1, selection=True, compressed=PACE.format(60), again="no",
         test="tests/engine/test_lane.py::test_a_newer_message_waits_while_an_older_one_of_its_thread_is_in_flight",
     ),
 )  # fmt: skip
