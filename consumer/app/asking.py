@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from consumer.app.setup import Setup
 
 ANSWER_SECONDS = 5.0
 ANSWER_BYTES = 16 * 1024 * 1024
+ASKED_AT_ONCE = 50
 NO_PORT = "admin.port is 0, any free one: say --url, as the log of the process names it"
 # Who listens everywhere is asked here.
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - to get away from it
@@ -57,6 +59,19 @@ async def fetched(address: str) -> dict[str, Any] | str:
         report = None
     sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
     return report if sound else f"what {address} answers is not the state of Vestnik"
+
+
+async def fetched_whereabouts(address: str, ids: Sequence[str]) -> dict[str, Any] | str:
+    """What `/api/why` says of commands, at most fifty; why it says nothing, in words."""
+    text = await _page(address, "/api/why?" + "&".join(f"command={id_}" for id_ in ids[:ASKED_AT_ONCE]))
+    if isinstance(text, Unfit):
+        return text.why
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError):
+        report = None
+    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
+    return report if sound else f"what {address} answers is not Vestnik's"
 
 
 async def fetched_digest(address: str) -> str | Unfit:

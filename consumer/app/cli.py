@@ -37,6 +37,7 @@ from consumer.app.commands.shared import (
 )
 from consumer.app.commands.suppress import suppress_app
 from consumer.app.commands.topics import topics_app
+from consumer.app.commands.why import why
 
 app = typer.Typer(
     help="Order and bonus events from Kafka become push notifications.",
@@ -50,6 +51,7 @@ app.add_typer(lane_app, name="lane")
 app.add_typer(journal_app, name="journal")
 app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
+app.command()(why)
 app.add_typer(event_app, name="event")
 app.command()(health)
 app.command()(doctor)

@@ -44,6 +44,13 @@ class Explained(NamedTuple):
     answers: tuple[RouteAnswer, ...] = ()
     others: int = 0
 
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """All commands of the plan, also those that end at once."""
+        if not isinstance(self.plan, Planned):
+            return ()
+        return self.plan.commands + tuple(end.command for end in self.plan.ended)
+
 
 class Explainer:
     """Explains records of one lane, by the routes and the configuration at hand."""
@@ -55,9 +62,13 @@ class Explainer:
         loaded = routes.of_lane(profile.lane)
         self._routes = [CompiledRoute.of(each.route, shops) for each in loaded] if shops else []
 
+    def plan(self, record: Record) -> Plan:
+        """The plan alone, which is quicker."""
+        return self._planner.plan(record)
+
     def explain(self, record: Record) -> Explained:
         """The plan, and every route's part in it."""
-        plan = self._planner.plan(record)
+        plan = self.plan(record)
         old = self._backfilled(record)
         original = record if old is None else old.record
         event = decode(original.value, self._profile.event_bytes_limit)

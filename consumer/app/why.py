@@ -1,0 +1,336 @@
+"""The story of one thing, gathered: from the sources, the backfill topics, the journals, the dead letters, and the
+processes that run."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+
+from consumer.app import asking, wiring
+from consumer.app.dead import letter_of, span_of
+from consumer.app.profiles import backfill_topic, lane_profile
+from consumer.app.setup import Setup
+from consumer.app.why_dossier import Dossier, Looked, Question, Sight
+from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
+from consumer.core.decode import decode
+from consumer.core.model import Plan, Position, Record, TopicPartition, Trouble
+from consumer.core.ports import Entry
+from consumer.core.sending import is_sending
+from consumer.core.story import Asked, Chronicle
+from consumer.core.story_routes import Explained, Explainer
+from consumer.core.story_subject import Kind, Subject
+from consumer.streams.codec import decoded
+from consumer.streams.extracts import Extracts, extracts, partition_of
+from consumer.streams.reading import committed_offsets
+from consumer.streams.settings import KafkaSettings
+from schemas.envelope import Event
+
+# What a terminal can tell of one customer.
+SIGHTS_MOST = 200
+
+
+async def investigate(setup: Setup, settings: KafkaSettings, question: Question) -> Dossier | Trouble:
+    """Everything that the brokers and the processes know of the term."""
+    async with extracts(settings) as reader:
+        if isinstance(reader, Trouble):
+            return reader
+        search = _Search(setup, settings, reader, question)
+        trouble = await search.run()
+    return trouble or search.dossier
+
+
+class _Search:
+    """One investigation, step by step; each step returns the trouble that ends it."""
+
+    def __init__(self, setup: Setup, settings: KafkaSettings, reader: Extracts, question: Question) -> None:
+        self.dossier = Dossier(question, Subject.of(question.term))
+        self._setup = setup
+        self._settings = settings
+        self._reader = reader
+        self._question = question
+        self._explainers = {lane: Explainer(lane_profile(setup.config, lane), setup.routes) for lane in question.lanes}
+        self._limit = max(setup.config.lanes[lane].event_limit for lane in question.lanes)
+
+    async def run(self) -> Trouble | None:
+        subject = self.dossier.subject
+        if subject.position is not None:
+            steps = [lambda: self._see_places({subject.position})]
+        elif subject.command is not None:
+            steps = [self._find_command]
+        else:
+            steps = [self._see_sources, self._see_backfills]
+        for step in (*steps, self._read_journals, self._read_letters):
+            trouble = await step()
+            if trouble is not None:
+                return trouble
+        await self._ask_groups()
+        await self._ask_processes()
+        return None
+
+    # --- records ------------------------------------------------------------------------------------------------------
+
+    async def _see_sources(self) -> Trouble | None:
+        """First the partitions to which Kafka's own clients give the term as a key: where it is a customer with such
+        records, those are all. Then the others."""
+        key = self._question.term.encode("utf-8", "surrogatepass")
+        for topic in self._setup.config.topics.sources:
+            partitions = await self._reader.partitions(topic)
+            if isinstance(partitions, Trouble):
+                return partitions
+            likely = partition_of(key, len(partitions))
+            first = [each for each in partitions if each.partition == likely]
+            rest = [each for each in partitions if each.partition != likely]
+            read = 0
+            for some in (first, rest):
+                before = len(self.dossier.sights)
+                count = await self._scan(some, self._note)
+                if isinstance(count, Trouble):
+                    return count
+                read += count
+                seen = self.dossier.sights[before:]
+                if seen and all(each.kind is Kind.CUSTOMER for each in seen):
+                    self._looked(topic, len(some), len(partitions), read)
+                    break
+            else:
+                self._looked(topic, len(partitions), len(partitions), read)
+        return None
+
+    async def _see_backfills(self) -> Trouble | None:
+        for lane in self._question.lanes:
+            topic = backfill_topic(lane)
+            partitions = await self._reader.partitions(topic)
+            if isinstance(partitions, Trouble):
+                if partitions.reason == "topic_missing":
+                    continue
+                return partitions
+            count = await self._scan(partitions, self._note)
+            if isinstance(count, Trouble):
+                return count
+            self._looked(topic, len(partitions), len(partitions), count)
+        return None
+
+    def _looked(self, topic: str, partitions: int, of: int, records: int) -> None:
+        self.dossier.looked.append(Looked(topic, partitions, of, records))
+
+    async def _scan(self, partitions: Collection[TopicPartition], note: Callable[[Record], None]) -> int | Trouble:
+        """Note every record since the question's moment; how many there were."""
+        spans = await self._reader.spans(partitions, self._question.since)
+        if isinstance(spans, Trouble):
+            return spans
+        count = 0
+        async for found in self._reader.records(spans):
+            if isinstance(found, Trouble):
+                return found
+            count += len(found)
+            for record in found:
+                note(record)
+            await asyncio.sleep(0)
+        return count
+
+    def _note(self, record: Record) -> None:
+        """A record that names the term is a sight of it."""
+        subject = self.dossier.subject
+        if not subject.may_be_in(record):
+            return
+        original, _ = self._original(record)
+        event = decode(original.value, self._limit)
+        if isinstance(event, Event):
+            kind = subject.kind_in(event)
+            if kind is not None:
+                self._keep(record, kind)
+        elif self._may_name(original):
+            self._keep(record, Kind.CUSTOMER if subject.is_key_of(record) else None)
+
+    def _may_name(self, record: Record) -> bool:
+        """Whether a record that is no event is about the term all the same, as far as its bytes tell."""
+        if self.dossier.subject.is_key_of(record):
+            return True
+        quoted = [b'"' + needle + b'"' for needle in self.dossier.subject.needles]
+        return record.value is not None and any(each in record.value for each in quoted)
+
+    def _original(self, record: Record) -> tuple[Record, Backfilled | None]:
+        """The record as it first stood."""
+        of_backfill = record.position.topic in {backfill_topic(lane) for lane in self._question.lanes}
+        old = backfilled_of(record) if of_backfill and is_backfilled(record) else None
+        return (old.record, old) if isinstance(old, Backfilled) else (record, None)
+
+    def _keep(self, record: Record, kind: Kind | None) -> None:
+        if len(self.dossier.sights) >= SIGHTS_MOST:
+            self.dossier.left_out += 1
+            return
+        original, old = self._original(record)
+        lane = next((each for each in self._question.lanes if backfill_topic(each) == record.position.topic), None)
+        event = decode(original.value, self._limit)
+        explained = {
+            name: explainer.explain(record) for name, explainer in self._explainers.items() if lane in (None, name)
+        }
+        sending = lane is not None and is_sending(record, backfill_topic(lane))
+        known = event if isinstance(event, Event) else None
+        self.dossier.sights.append(Sight(record, original, kind, known, lane, old, sending, explained))
+
+    async def _see_places(self, places: Iterable[Position | None]) -> Trouble | None:
+        """Records by their places; those that are gone are passed over."""
+        for place in sorted(each for each in places if each is not None and each.offset >= 0):
+            partitions = await self._reader.partitions(place.topic)
+            if isinstance(partitions, Trouble):
+                self.dossier.troubles.append(f"{partitions.reason} {partitions.detail}")
+                continue
+            spans = await self._reader.spans([place.topic_partition]) if place.topic_partition in partitions else {}
+            if isinstance(spans, Trouble):
+                return spans
+            span = spans.get(place.topic_partition)
+            if span is None or not span.beginning <= place.offset < span.end:
+                self.dossier.troubles.append(f"{':'.join(map(str, place))} is not (or no more) in its topic")
+                continue
+            async for found in self._reader.records(span_of(place)):
+                if isinstance(found, Trouble):
+                    return found
+                for record in found:
+                    self._keep(record, Kind.RECORD)
+            self._looked(place.topic, 1, len(partitions), 1)
+        return None
+
+    # --- one command --------------------------------------------------------------------------------------------------
+
+    async def _find_command(self) -> Trouble | None:
+        """Its records: as the journal names them, else a dead letter, else its owner, else by planning everything."""
+        id_ = self.dossier.focus = self.dossier.subject.command or ""
+        trouble = await self._read_journals()
+        if trouble is not None:
+            return trouble
+        places = {
+            place for chronicle in self.dossier.chronicles.values() for life in chronicle.lives.values()
+            for place in life.positions
+        }  # fmt: skip
+        if not places:
+            trouble = await self._read_letters()
+            places = {letter.origin for letter in self.dossier.letters}
+        if not places and trouble is None:
+            await self._ask_processes()
+            told = [lane.get("commands", {}).get(id_) for lane in self.dossier.live.values()]
+            places = {Position(*place) for each in told if each for place in each["positions"]}
+        if places or trouble is not None:
+            return trouble or await self._see_places(places)
+        return await self._plan_everything(id_)
+
+    async def _plan_everything(self, id_: str) -> Trouble | None:
+        """What ended without a request stands in the journal by its id alone: find the record that makes it."""
+
+        def note(record: Record) -> None:
+            if any(id_ in _ids(explainer.plan(record)) for explainer in self._explainers.values()):
+                self._keep(record, Kind.COMMAND)
+
+        topics = [*self._setup.config.topics.sources, *map(backfill_topic, self._question.lanes)]
+        for topic in topics:
+            partitions = await self._reader.partitions(topic)
+            if isinstance(partitions, Trouble):
+                continue
+            count = await self._scan(partitions, note)
+            if isinstance(count, Trouble):
+                return count
+            self._looked(topic, len(partitions), len(partitions), count)
+        return None
+
+    # --- what came of it ----------------------------------------------------------------------------------------------
+
+    async def _read_journals(self) -> Trouble | None:
+        positions = frozenset(sight.record.position for sight in self.dossier.sights)
+        for lane in self._question.lanes:
+            ids = {self.dossier.focus} if self.dossier.focus else self.dossier.commands(lane)
+            asked = Asked(
+                frozenset(id_ for id_ in ids if id_),
+                frozenset() if self.dossier.focus else positions,
+                frozenset() if self.dossier.focus else self._recipients(),
+            )
+            chronicle = Chronicle(asked)
+            topic = wiring.journal_topic(lane)
+            partitions = await self._reader.partitions(topic)
+            if isinstance(partitions, Trouble):
+                return partitions
+
+            def note(record: Record, chronicle: Chronicle = chronicle) -> None:
+                entry = Entry(record.position.offset, record.timestamp, decoded(record.value))
+                chronicle.apply(entry)
+
+            count = await self._scan(partitions, note)
+            if isinstance(count, Trouble):
+                return count
+            self.dossier.chronicles[lane] = chronicle
+            if all(each.topic != topic for each in self.dossier.looked):
+                self._looked(topic, 1, 1, count)
+        return None
+
+    def _recipients(self) -> frozenset[str]:
+        """Whoever is told by hand, or by routes that are gone, is known by their address alone."""
+        return self.dossier.subject.recipients if set(self.dossier.kinds) <= {Kind.CUSTOMER} else frozenset()
+
+    async def _read_letters(self) -> Trouble | None:
+        topic = self._setup.config.topics.dead_letters
+        partitions = await self._reader.partitions(topic)
+        if isinstance(partitions, Trouble):
+            return partitions
+        places = {sight.original.position for sight in self.dossier.sights}
+        ids = (
+            {self.dossier.focus}
+            if self.dossier.focus
+            else {id_ for lane in self._question.lanes for id_ in self.dossier.commands(lane)}
+        )
+        self.dossier.letters.clear()
+
+        def note(record: Record) -> None:
+            letter = letter_of(record)
+            if letter is None or letter.head.lane not in self._question.lanes:
+                return
+            by_command = letter.command is not None and letter.command in ids
+            if by_command or (not self.dossier.focus and letter.origin in places):
+                self.dossier.letters.append(letter)
+
+        count = await self._scan(partitions, note)
+        if isinstance(count, Trouble):
+            return count
+        if all(each.topic != topic for each in self.dossier.looked):
+            self._looked(topic, len(partitions), len(partitions), count)
+        return None
+
+    async def _ask_groups(self) -> None:
+        """How far each lane has committed the topics in which something was seen."""
+        topics = sorted({sight.record.position.topic for sight in self.dossier.sights})
+        if not topics:
+            return
+        sources = set(self._setup.config.topics.sources)
+
+        async def ask(lane: str) -> None:
+            its = [topic for topic in topics if topic in sources or topic == backfill_topic(lane)]
+            found = await committed_offsets(self._settings, wiring.group_name(lane), its) if its else {}
+            if isinstance(found, Trouble):
+                self.dossier.troubles.append(f"the offsets of {lane}: {found.reason} {found.detail}".rstrip())
+            else:
+                self.dossier.committed[lane] = found
+
+        await asyncio.gather(*map(ask, self._question.lanes))
+
+    async def _ask_processes(self) -> None:
+        """Where what has no end yet waits: only its owner knows."""
+        ids = sorted(self._unfinished())
+        if not ids or self.dossier.live:
+            return
+        for url in self._question.urls:
+            told = await asking.fetched_whereabouts(url, ids)
+            if isinstance(told, str):
+                self.dossier.troubles.append(told)
+                continue
+            for name, lane in told["lanes"].items():
+                if name in self._question.lanes and (lane.get("owner") or name not in self.dossier.live):
+                    self.dossier.live[name] = lane
+
+    def _unfinished(self) -> set[str]:
+        if self.dossier.focus:
+            ids = {self.dossier.focus}
+        else:
+            ids = {id_ for lane in self._question.lanes for id_ in self.dossier.commands(lane)}
+        ended = {id_ for each in self.dossier.chronicles.values() for id_, life in each.lives.items() if life.end}
+        return ids - ended
+
+
+def _ids(plan: Plan) -> set[str]:
+    """All commands that a record is planned into."""
+    commands = Explained(plan).commands
+    return {command.id.hex() for command in commands}
