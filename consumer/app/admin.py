@@ -5,8 +5,7 @@ there are too many all the same, the oldest that has asked nothing makes room, s
 """
 
 import asyncio
-import base64
-import hashlib
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,14 @@ from typing import Any
 from aiohttp import web
 
 from consumer.app.metrics import Metrics
-from consumer.app.page import STYLE, render_page
+from consumer.app.page.history import History
+from consumer.app.page.serving import Page
 from consumer.app.state import State
 from consumer.app.why_live import read_ids
 
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-
 HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; frame-ancestors 'none'; "
-    "base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -49,8 +47,14 @@ class Admin:
     """The admin pages as a server: `start`, `port`, `stop`."""
 
     def __init__(
-        self, settings: AdminSettings, state: State, metrics: Metrics, whereabouts: Tell = lambda _ids: {"lanes": {}}
+        self,
+        settings: AdminSettings,
+        state: State,
+        metrics: Metrics,
+        whereabouts: Tell = lambda _ids: {"lanes": {}},
+        page: Page | None = None,
     ) -> None:
+        self._page = page or Page(state.report, History(tuple(state.lanes), time.time))
         self._whereabouts = whereabouts
         self._settings = settings
         self._state = state
@@ -95,7 +99,7 @@ class Admin:
                 web.get("/metrics", self._metrics_text),
                 web.get("/api/state", self._state_json),
                 web.get("/api/why", self._why_json),
-                web.get("/", self._page),
+                *self._page.routes(),
             ]
         )
         return application
@@ -119,9 +123,6 @@ class Admin:
         if isinstance(ids, str):
             return web.json_response({"error": ids}, status=400)
         return web.json_response(self._whereabouts(ids))
-
-    async def _page(self, _request: web.Request) -> web.Response:
-        return web.Response(text=render_page(self._state.report()), content_type="text/html")
 
 
 def _probe(troubles: list[str]) -> web.Response:

@@ -17,7 +17,10 @@ from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
 from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics
+from consumer.app.page.history import History
+from consumer.app.page.serving import Page
 from consumer.app.setup import Setup
+from consumer.app.show import settings_of
 from consumer.app.signals import StopRequest
 from consumer.app.state import State
 from consumer.app.why_live import live_report
@@ -61,11 +64,14 @@ class Service:
         sheets = wiring.lane_sheets(setup)
         self.state = State(sheets, time.monotonic, time.time, self._open_groups, self._heads)
         self.metrics = Metrics(wiring.expected(setup, version()))
-        self._observers = (self.metrics.see, self.state.see, Logs(time.monotonic).see, *options.observers)
+        history = History(tuple(setup.config.lanes), time.time)
+        self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
         self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member()))
         config = setup.config.admin
-        self._admin = Admin(AdminSettings(config.host, config.port), self.state, self.metrics, self._whereabouts)
+        page = Page(self.state.report, history, settings_of(setup))
+        settings = AdminSettings(config.host, config.port)
+        self._admin = Admin(settings, self.state, self.metrics, self._whereabouts, page)
 
     def emit(self, fact: Fact) -> None:
         """Tell every observer."""

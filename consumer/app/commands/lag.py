@@ -111,7 +111,7 @@ def tell_lane(lane: "LaneLag") -> None:
     """A lane for people."""
     from consumer.app import told  # noqa: PLC0415
     from consumer.app.masking import clipped  # noqa: PLC0415
-    from consumer.app.page import spelt  # noqa: PLC0415
+    from consumer.app.page.words import spelt  # noqa: PLC0415
 
     if lane.trouble:
         told.complain(f"{lane.lane}: {lane.trouble}")
@@ -126,7 +126,7 @@ def tell_lane(lane: "LaneLag") -> None:
 
 
 def _clear(lane: "LaneLag") -> str:
-    from consumer.app.page import spelt  # noqa: PLC0415
+    from consumer.app.page.words import spelt  # noqa: PLC0415
 
     if lane.clear_seconds is None:
         return "no quota"

@@ -127,7 +127,7 @@ def lines_of(name: str, lane: Standing) -> Iterator[str]:
 
 def _troubles(lane: Standing) -> Iterator[str]:
     from consumer.app.masking import clipped  # noqa: PLC0415
-    from consumer.app.page import spelt  # noqa: PLC0415
+    from consumer.app.page.words import spelt  # noqa: PLC0415
 
     for each in lane.get("blocked", ()):
         yield f"blocked for {spelt(each['seconds'])}: {clipped(' '.join((each['reason'], each['detail'])).rstrip())}"
@@ -139,7 +139,7 @@ def _troubles(lane: Standing) -> Iterator[str]:
 
 
 def _gauges(lane: Standing) -> Iterator[str]:
-    from consumer.app.page import spelt  # noqa: PLC0415
+    from consumer.app.page.words import spelt  # noqa: PLC0415
 
     quota = f"{lane['quota_used']} of {lane['quota_requests']} requests" if lane["quota_requests"] else "none"
     gap = f", one every {lane['gap_seconds']:g} s" if lane["quota_requests"] else ""
@@ -163,7 +163,7 @@ def rows_of(lane: Standing) -> Sequence[Sequence[str]]:
 
 def _row(group: Standing) -> Sequence[str]:
     from consumer.app.masking import clipped  # noqa: PLC0415
-    from consumer.app.page import spelt  # noqa: PLC0415
+    from consumer.app.page.words import spelt  # noqa: PLC0415
 
     left = group["slack_seconds"]
     return (
