@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from consumer.app.masking import clipped, masked
-from consumer.app.page import spelt
+from consumer.app.page.words import spelt
 from consumer.core.model import Command
 from consumer.core.story import Life, Try
 from consumer.core.story_routes import Answer, RouteAnswer
