@@ -188,7 +188,7 @@ TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
     facts.LaneBlocked: Line(_WARNING, "lane_blocked", ("reason", "detail"), ("reason",)),
     facts.LaneUnblocked: Line(_INFO, "lane_unblocked", ("reason", "seconds"), ("reason",)),
     facts.ClaimMade: Line(_INFO, "claim_made", ("epoch", "ours")),
-    facts.JournalReadBack: Line(_INFO, "journal_read_back", ("records", "seconds", "in_doubt")),
+    facts.JournalReadBack: Line(_INFO, "journal_read_back", ("records", "seconds", "in_doubt", "unreadable")),
     facts.DeadLettered: Line(_WARNING, "dead_lettered", ("reason", "route", "detail"), ("reason", "route")),
     facts.OffsetsCommitted: Line(_DEBUG, "offsets_committed", ("partitions", "seconds")),
     facts.CommitFailed: Line(_WARNING, "commit_failed", ("reason",), ("reason",)),

@@ -156,11 +156,13 @@ class ClaimMade(LaneFact):
 
 @dataclass(frozen=True, slots=True)
 class JournalReadBack(LaneFact):
-    """The journal was read back over the lane's memory."""
+    """The journal was read back over the lane's memory. `unreadable`: records of it that are none of ours, or of a
+    kind that a later version writes."""
 
     records: int
     seconds: float
     in_doubt: int
+    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)

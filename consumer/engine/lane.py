@@ -234,7 +234,7 @@ class Lane:
     def _tell_read_back(self, began: float) -> None:
         follower, seconds = self._follower, asyncio.get_running_loop().time() - began
         in_doubt = sum(len(attempt.commands) for attempt in self._memory.open_attempts.values())
-        self._parts.emit(JournalReadBack(self.id, follower.records, seconds, in_doubt))
+        self._parts.emit(JournalReadBack(self.id, follower.records, seconds, in_doubt, self._memory.unreadable))
 
     async def _begin(self, tenure: Tenure, generation: int) -> bool:
         """Seek every partition; False when the assignment is over first."""
