@@ -249,6 +249,17 @@ class WatchdogsConfig(Strict):
     partition: Annotated[Seconds, Field(ge=10.0, le=3600.0)] = Field(
         default=120.0, description="a partition has records and gives none: it is named, and /livez fails"
     )
+    broker: Annotated[Seconds, Field(ge=30.0, le=86_400.0)] | None = Field(
+        default=None,
+        description="no broker answers, although one did: the process ends with code 70. Never when left out: clients "
+        "are made anew every two minutes and begin at the first addresses",
+    )
+    rebuilds: int | None = Field(
+        default=None,
+        ge=1,
+        le=100,
+        description="so many clients of a lane broke in 5 minutes: the process ends with code 70. Never when left out",
+    )
 
 
 class LinesConfig(Strict):

@@ -89,16 +89,18 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
     """Streams on the configuration's cluster."""
     # Here, for `check` and `preview` need no Kafka client and its import is slow.
     from consumer.streams.dead_letters import KafkaDeadLetters  # noqa: PLC0415
+    from consumer.streams.endurance import Endurance  # noqa: PLC0415
     from consumer.streams.journal import KafkaJournal  # noqa: PLC0415
     from consumer.streams.source import KafkaSource  # noqa: PLC0415
     from consumer.streams.table import KafkaTable  # noqa: PLC0415
 
     settings = kafka_settings(setup, timing)
-    topics = setup.config.topics
+    topics, limits = setup.config.topics, setup.config.watchdogs
+    endurance = Endurance(limits.broker, limits.rebuilds)
 
     def opened(lane: str) -> Streams:
         return Streams(
-            KafkaSource(settings, lane, lane_sources(setup, lane), emit),
+            KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance),
             KafkaJournal(settings, journal_topic(lane), emit, lane=lane),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
             KafkaTable(settings, CONTROL, emit, lane=lane),

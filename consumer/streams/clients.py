@@ -91,6 +91,22 @@ def trouble_of(error: BaseException, partition: TopicPartition | None = None) ->
     return Trouble("other", type(error).__name__, partition)
 
 
+# The group has moved on without us: the client joins again by itself.
+_GROUP_MOVED_ON = (
+    errors.CommitFailedError,
+    errors.IllegalGenerationError,
+    errors.RebalanceInProgressError,
+    errors.UnknownMemberIdError,
+)
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether the same client of a group would get the same answer for ever."""
+    if not isinstance(error, errors.KafkaError) or isinstance(error, (*_GROUP_MOVED_ON, errors.IllegalStateError)):
+        return False
+    return not error.retriable and trouble_of(error).reason != "broker_unreachable"
+
+
 async def probe(client: Any, topics: tuple[str, ...]) -> Trouble | None:
     """Ask for the topics' metadata: None when a broker answers and knows them all.
 

@@ -1,7 +1,6 @@
 """A lane's source topics in Kafka, read as a member of its group; a client that broke is made anew."""
 
 import asyncio
-from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,8 @@ from consumer.core.facts import OffsetsSkipped, StreamHealed, StreamRebuilt, Str
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
 from consumer.streams.assignor import exclusive_assignor
-from consumer.streams.clients import ANSWER_SECONDS, discard, probe, trouble_of
+from consumer.streams.clients import ANSWER_SECONDS, discard, is_fatal, probe, trouble_of
+from consumer.streams.endurance import ENDLESS, REBUILDS_SECONDS, Endurance, Losses
 from consumer.streams.entrance import explained, explained_anew
 from consumer.streams.reading import read_one
 from consumer.streams.settings import KafkaSettings
@@ -23,9 +23,7 @@ SLICE_SECONDS = 0.02
 CHECK_SECONDS = 1.0
 PROBE_SECONDS = 10.0
 UNREACHABLE_SECONDS = 120.0
-BACK_OFF_SECONDS = (1.0, 30.0)
-REBUILDS = 3
-REBUILDS_SECONDS = 300.0
+BACK_OFF_SECONDS = (1.0, 10.0)
 
 
 class _Broken(Exception):  # noqa: N818 - it never leaves this module
@@ -39,7 +37,15 @@ class KafkaSource:
     by is told so by an empty assignment, which also clears its claim.
     """
 
-    def __init__(self, settings: KafkaSettings, lane: str, topics: Sequence[str], emit: Emit) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        lane: str,
+        topics: Sequence[str],
+        emit: Emit,
+        *,
+        endurance: Endurance = ENDLESS,
+    ) -> None:
         self._settings = settings
         self._lane = lane
         self._topics = tuple(topics)
@@ -52,7 +58,7 @@ class KafkaSource:
         self._tracks: dict[TopicPartition, Track] = {}
         self._turns: list[TopicPartition] = []
         self._trouble: Trouble | None = None
-        self._rebuilds: deque[float] = deque(maxlen=REBUILDS)
+        self._losses = Losses(endurance, lane, emit)
         self._bell = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -156,10 +162,18 @@ class KafkaSource:
             theirs = [aiokafka.TopicPartition(*partition) for partition in partitions]
             beginnings = await consumer.beginning_offsets(theirs)
             ends = await consumer.end_offsets(theirs)
-            return {TopicPartition(*one): Extent(beginnings[one], ends[one]) for one in theirs}
+            return {
+                TopicPartition(*one): Extent(beginnings[one], self._readable_end(TopicPartition(*one), ends[one]))
+                for one in theirs
+            }
 
         answer: Mapping[TopicPartition, Extent] | Trouble = await self._answer(asked, patient=True)
         return answer
+
+    def _readable_end(self, partition: TopicPartition, end: int) -> int:
+        """Where records end. Markers of transactions and what was compacted away take offsets, and nobody gets them."""
+        track = self._tracks.get(partition)
+        return end if track is None else track.readable_end(end)
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> Trouble | None:
         async def asked(consumer: Any) -> None:
@@ -167,15 +181,16 @@ class KafkaSource:
                 {aiokafka.TopicPartition(*partition): offset for partition, offset in offsets.items()}
             )
 
-        trouble: Trouble | None = await self._answer(asked)
+        trouble: Trouble | None = await self._answer(asked, fatal=True)
         return trouble
 
     async def fetch(self, position: Position) -> Record | Trouble:
         return await read_one(self._settings, position)
 
-    async def _answer(self, ask: Any, *, patient: bool = False) -> Any:
+    async def _answer(self, ask: Any, *, patient: bool = False, fatal: bool = False) -> Any:
         """What the broker answers within five seconds. `patient` asks again after errors, which is for leaders that
-        have just changed: they answer with code 78, which the library does not know."""
+        have just changed: they answer with code 78, which the library does not know. `fatal`: a client that gets an
+        error which no repeating mends is made anew."""
         error: BaseException = TimeoutError()
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -189,6 +204,8 @@ class KafkaSource:
                     await asyncio.sleep(0.2)
         except (TimeoutError, errors.IllegalStateError) as failure:
             error = error if isinstance(error, errors.KafkaError) else failure
+        if fatal and is_fatal(error):
+            self._break(_reason(error))
         return trouble_of(error)
 
     # --- life
@@ -197,6 +214,7 @@ class KafkaSource:
         back_off, longest = BACK_OFF_SECONDS
         while True:
             trouble = await self._build()
+            self._losses.asked(trouble, asyncio.get_running_loop().time())
             if trouble is not None:
                 self._say(trouble)
             else:
@@ -214,8 +232,8 @@ class KafkaSource:
         except _Broken as broken:
             reason = str(broken)
         await self._leave()
-        self._rebuilds.append(loop.time())
         self._emit(StreamRebuilt(self._lane, "source", reason))
+        self._losses.broke(reason, loop.time())
         return BACK_OFF_SECONDS[0] if loop.time() - began > REBUILDS_SECONDS else back_off
 
     async def _build(self) -> Trouble | None:
@@ -244,6 +262,7 @@ class KafkaSource:
             if loop.time() - asked >= PROBE_SECONDS:
                 asked = loop.time()
                 trouble = await probe(self._consumer._client, self._topics)
+                self._losses.asked(trouble, loop.time())
                 self._say(None if trouble is None else await explained_anew(trouble, self._settings))
                 reached = reached if trouble and trouble.reason == "broker_unreachable" else loop.time()
             _check(self._consumer)
@@ -265,11 +284,7 @@ class KafkaSource:
     @property
     def trouble(self) -> Trouble | None:
         """Why there is nothing to read: what the last probe found, or that clients break again and again."""
-        if self._trouble is not None or len(self._rebuilds) < REBUILDS:
-            return self._trouble
-        if asyncio.get_running_loop().time() - self._rebuilds[0] > REBUILDS_SECONDS:
-            return None
-        return Trouble("other", f"{REBUILDS} clients broke within {REBUILDS_SECONDS:.0f} seconds")
+        return self._trouble or self._losses.trouble(asyncio.get_running_loop().time())
 
     def _say(self, trouble: Trouble | None) -> None:
         if trouble is not None and trouble != self._trouble:
@@ -347,7 +362,7 @@ def _check(consumer: Any) -> None:
         raise _Broken("the fetcher ended")
 
 
-def _reason(error: errors.KafkaError) -> str:
+def _reason(error: BaseException) -> str:
     trouble = trouble_of(error)
     return trouble.reason if trouble.reason != "other" else f"{trouble.detail}: {error}"[:200]
 

@@ -43,6 +43,15 @@ class Track:
         """After trouble a partition is asked once a second, not in a hot loop."""
         return asyncio.get_running_loop().time() < self._resting_until
 
+    def readable_end(self, end: int) -> int:
+        """The end of the partition, or our own offset where the library has gone through all that lies between and
+        found no record to give."""
+        assignment = self._consumer._subscription.subscription.assignment
+        state = assignment.state_value(self._partition) if assignment is not None else None
+        if state is None or not state.has_valid_position or state.position < end:
+            return end
+        return min(end, self.expected)
+
     async def take(self, count: int, timeout_seconds: float = 0.0) -> Sequence[Any] | Trouble:
         """Up to `count` of the library's records. `skipped` then says how many offsets had none since the last take."""
         try:
