@@ -44,8 +44,10 @@ class LineLimit(logging.Filter):
     def _close(self, now: float) -> None:
         """Forget seconds that are over, and tell what they left out."""
         over = {event: each for event, each in self._windows.items() if now - each.since >= WINDOW_SECONDS}
-        for event, window in over.items():
+        # All of them first: what is told comes through this filter again.
+        for event in over:
             del self._windows[event]
+        for event, window in over.items():
             if window.suppressed:
                 self._tell(event, window.suppressed)
 

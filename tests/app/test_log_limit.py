@@ -41,6 +41,16 @@ def test_ten_lines_a_second_of_one_event_and_how_many_more_there_were() -> None:
     assert (room.lines[-2]["of"], room.lines[-2]["count"]) == ("poison", 490)
 
 
+def test_floods_of_several_events_that_end_together_are_each_told() -> None:
+    room = Room()
+    for event in ("poison", "repeats", "limits"):
+        room.say(event, 50)
+    room.clock.now += 1.0
+    room.say("other")
+    told = [(line["of"], line["count"]) for line in room.lines if line["event"] == "lines_suppressed"]
+    assert told == [("poison", 40), ("repeats", 40), ("limits", 40)]
+
+
 def test_a_flood_of_one_event_hides_no_other() -> None:
     room = Room()
     room.say("poison", 500)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import shutil
 import socket
 import threading
 import time
@@ -20,9 +21,12 @@ from consumer.app.setup import Setup, load_setup
 from consumer.core import facts
 from consumer.core.facts import DeadLettered
 from consumer.core.model import Message
+from consumer.core.text import LinkRule
+from consumer.core.wordings import Unrendered
 from consumer.demo.fakes import Bitrix24Fake, ImshopFake, write_tokens
 from consumer.sinks.base import make_sink
 from consumer.sinks.bitrix24_lines import is_avatar
+from schemas.order import Delivery, Order
 from tests.app import test_canaries
 from tests.app.support import CONFIG, ENVIRON, ROUTES, fact_kinds, sample, write
 from tests.app.test_admin import WORKING, Office
@@ -38,6 +42,7 @@ from tests.tidy.source import Source
 
 PHONES = 1_000
 VARIETY = 100_000
+WARM_UP = 100
 
 
 # --- X-1 and X-2 ------------------------------------------------------------------------------------------------------
@@ -102,7 +107,7 @@ async def secrets(folder: Path) -> Outcome:
     )
 
 
-@fast(50)
+@fast(15)
 async def phones(folder: Path) -> Outcome:
     dice = Random(5)
     numbers = tuple(f"79{dice.randrange(10**9):09d}" for _ in range(PHONES))
@@ -128,8 +133,10 @@ async def cardinality(folder: Path) -> Outcome:
     kinds = [kind for kind in fact_kinds() if kind is not facts.LaneGauges]
     for kind in kinds:
         metrics.see(sample(kind))
-    for kind in kinds:
-        metrics.see(sample(kind, **_random_words(kind, dice)))
+    # The first words of a label are kept as they are, up to its bound.
+    for _ in range(WARM_UP):
+        for kind in kinds:
+            metrics.see(sample(kind, **_random_words(kind, dice)))
     before = _series(metrics)
     for number in range(VARIETY):
         kind = kinds[number % len(kinds)]
@@ -247,7 +254,7 @@ async def event_addresses(folder: Path) -> Outcome:
     )  # fmt: skip
     links = (
         "javascript:alert(1)", "intent://scan/#Intent;scheme=zxing;end", "data:text/html,x", "file:///etc/passwd",
-        "http://127.0.0.1/", "vbscript:x", "goose://x", " https://a.example",
+        "http://127.0.0.1/", "vbscript:x", "goose://x", "https://u:p@a.example/",
     )  # fmt: skip
     shown = sum(is_avatar(url, ("cdn.ducky.ru", "127.0.0.1", "169.254.169.254", "localhost")) for url in pictures)
     kept = sum(_link_is_kept(link) for link in links)
@@ -270,15 +277,12 @@ async def event_addresses(folder: Path) -> Outcome:
 
 def _link_is_kept(link: str) -> bool:
     """Whether a link of an event's comes through the gate of a wording that shows it whole."""
-    from consumer.core.wordings import Unrendered  # noqa: PLC0415
-    from schemas.order import Delivery, Order  # noqa: PLC0415
-
     try:
         order = Order(id="1", delivery=Delivery(tracking_url=link))
     except ValueError:
         return False
     made = wording(link="{{ order.delivery.tracking_url }}")
-    return not isinstance(made.render({"order": order}, frozenset({"https", "ducky"})), Unrendered)
+    return not isinstance(made.render({"order": order}, LinkRule(frozenset({"https", "ducky"}))), Unrendered)
 
 
 # --- X-6 --------------------------------------------------------------------------------------------------------------
@@ -295,7 +299,7 @@ BAD_CONFIGS: dict[str, tuple[str, str]] = {
     "a user name in the address": ("https://push.example/send", "https://u:p@push.example/send"),
 }
 BAD_ROUTES: dict[str, tuple[str, str]] = {
-    "a template that calls": ('text: "Thank you"', "text: \"{{ ''.__class__.__mro__ }}\""),
+    "a template that calls": ('text: "Thank you"', 'text: "{{ order.id.upper() }}"'),
     "a template that multiplies": ('text: "Thank you"', "text: \"{{ 'a' * 100000000 }}\""),
     "a template that includes": ('text: "Thank you"', "text: \"{% include '/etc/passwd' %}\""),
 }
@@ -332,9 +336,9 @@ async def bad_configurations(folder: Path) -> Outcome:
 
 async def known_holes(folder: Path) -> Outcome:
     """Every package of the lock, with its hashes, against the advisories."""
-    uv = ROOT / ".tools" / "bin" / "uv"
+    uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
     wanted = folder / "requirements.txt"
-    export = [str(uv), "export", "--frozen", "--all-extras", "--no-dev", "--no-emit-project", "-o", str(wanted)]
+    export = [uv, "export", "--frozen", "--all-extras", "--no-dev", "--no-emit-project", "-o", str(wanted)]
     code, _, problem = await _ran(*export)
     if code:
         return Outcome(False, "the lock could not be exported", {"detail": problem[-200:]})
@@ -350,7 +354,7 @@ async def known_holes(folder: Path) -> Outcome:
         "-r",
         str(wanted),
     )
-    code, text, problem = await _ran(str(uv), *audit)
+    code, text, problem = await _ran(uv, *audit)
     try:
         found = json.loads(text)["dependencies"]
     except ValueError:
@@ -440,7 +444,7 @@ ROWS = (
     ),
     Row(
         "X-2", "a thousand phones through success, failure, dead letters and a crash", "phones are masked",
-        "raw phones 0", phones, 3.0, selection=False, compressed=FAST, again="as the route says",
+        "raw phones 0", phones, 3.0, selection=False, compressed=FAST.replace("50", "15"), again="as the route says",
         test="tests/app/test_canaries.py::test_no_secret_phone_token_or_echo_is_in_anything_that_people_read",
     ),
     Row(

@@ -57,7 +57,7 @@ async def overload(folder: Path) -> Outcome:
 async def outage(folder: Path) -> Outcome:
     """A provider that hangs for an hour at ten times the usual traffic; then everything is told."""
     async with ImshopFake(KEY, None) as fake:
-        load = Load(str(folder), fake.url, 30, 100.0, 360_000, alike=100, requests=10, per=1.0)
+        load = Load(str(folder), fake.url, 12, 100.0, 360_000, alike=100, requests=10, per=1.0)
         async with pressed(load) as found:
 
             def look(sample: Sample) -> None:
@@ -143,7 +143,7 @@ ROWS = (
     Row(
         "B-5", "the provider hangs for an hour at ten times the usual traffic",
         "what waits is bounded, nothing is lost",
-        "memory ≤ 256 MiB and flat; lost 0", outage, 4.0, selection=True, compressed=FAST.format(30),
+        "memory ≤ 256 MiB and flat; lost 0", outage, 8.0, selection=True, compressed=FAST.format(12),
         again="as the route says",
         test="tests/engine/test_outage.py::test_an_hour_without_the_provider_costs_only_probes_and_loses_nothing",
     ),
