@@ -19,7 +19,7 @@ from consumer.core.units import spell_seconds
 from consumer.streams.topics import TopicProblem
 
 if TYPE_CHECKING:
-    from consumer.app.doctor import Row
+    from consumer.app.doctor_row import Row
     from consumer.app.suppressing import Listed
 
 PHONE_WIDTH = 46
@@ -127,11 +127,15 @@ def tell_diagnosis(rows: Sequence["Row"], output: Output) -> None:
     if output is Output.JSON:
         as_json([asdict(row) for row in rows])
         return
-    marks = {"fine": "ok  ", "warning": "WARN", "failed": "FAIL"}
+    marks = {"ok": "ok  ", "warning": "WARN", "failed": "FAIL", "unknown": "?   "}
     for row in rows:
         say(f"{marks[row.state]}  {row.part}: {row.what}" + (f" — {row.detail}" if row.detail else ""))
+        if row.mend and row.state != "ok":
+            say(f"      {row.mend}")
     failed = sum(row.state == "failed" for row in rows)
-    say("Everything is there." if not failed else f"{failed} of {len(rows)} failed.")
+    unknown = sum(row.state == "unknown" for row in rows)
+    rest = f" {unknown} could not be looked at." if unknown else ""
+    say(("Everything is there." if not failed else f"{failed} of {len(rows)} failed.") + rest)
 
 
 def tell_topics(problems: Sequence[TopicProblem], good: str, output: Output) -> None:

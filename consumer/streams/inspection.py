@@ -106,13 +106,15 @@ class _Groups(Request[_GroupStruct]):
 @dataclass(frozen=True, slots=True)
 class Broker:
     """`release` is about which Kafka it is, by the protocol that it speaks; "" when it does not answer, and then
-    `trouble` says why."""
+    `trouble` says why. `tls` is the version that was agreed on, `certificate_ends` as the certificate writes it."""
 
     node: int
     host: str
     port: int
     release: str = ""
     trouble: str = ""
+    tls: str = ""
+    certificate_ends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,11 @@ class Inspector:
                 connection = await client._get_conn(node)
         except (errors.KafkaError, TimeoutError, OSError) as error:
             return Broker(node, host, port, trouble=type(error).__name__)
-        return Broker(node, host, port, release_of(connection._versions))
+        secure = connection._writer.get_extra_info("ssl_object") if connection._writer is not None else None
+        if secure is None:
+            return Broker(node, host, port, release_of(connection._versions))
+        ends = (secure.getpeercert() or {}).get("notAfter")
+        return Broker(node, host, port, release_of(connection._versions), "", secure.version() or "", ends)
 
     async def _configs(self, topics: Sequence[str]) -> dict[str, dict[str, str]]:
         """Settings of the topics; none of those that may not be asked for."""

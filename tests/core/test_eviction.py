@@ -12,7 +12,7 @@ def evicted(house: House, *recipients: str) -> list[tuple[str, Outcome, str]]:
     eviction = house.desk.doorman.eviction(house.desk.lot)
     assert eviction.over
     eviction.begin()
-    found = []
+    found: list[tuple[str, Outcome, str]] = []
     while not eviction.over:
         found += reasons(eviction.look(NIGHT, 2))
     return sorted(found)

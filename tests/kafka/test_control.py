@@ -41,6 +41,24 @@ async def lags(place: Town, *words: str) -> dict[str, Any]:
     return {each["lane"]: each for each in json.loads(text)}
 
 
+async def the_doctor_finds_nothing(place: Town, url: str) -> None:
+    code, text = await vestnik(place, "doctor", "--replicas", "1", "--admin", url, "-o", "json")
+    rows = json.loads(text)
+    assert (code, [row for row in rows if row["state"] == "failed"]) == (0, [])
+    seen = {(row["part"], row["what"]): row["state"] for row in rows}
+    lane = f"lane {APP_PUSH}"
+    looked = [
+        ("kafka", "brokers"),
+        ("kafka", "rights on topics"),
+        (lane, "group"),
+        (lane, "offsets"),
+        (lane, "journal"),
+    ]
+    assert {seen.get(each, f"no row {each}") for each in looked} == {"ok"}
+    # The consumer's own port is set in its environment, its configuration is the same.
+    assert seen["processes", url] == "ok"
+
+
 async def test_a_pause_from_another_process_outlives_a_restart_and_the_lag_is_known_while_nobody_runs(
     tmp_path: Path, bootstrap: str
 ) -> None:
@@ -84,6 +102,7 @@ async def test_a_pause_from_another_process_outlives_a_restart_and_the_lag_is_kn
 
         await eventually("the owner tells what waits", told_by_owner)
         assert len(fake.deliveries) == before
+        await the_doctor_finds_nothing(place, url)
         code, text = await vestnik(place, "lane", "resume", APP_PUSH)
         assert code == 0, text
         await eventually("everything ended", lambda: place.over(second), 60.0)

@@ -1,14 +1,16 @@
 """`vestnik doctor`: is everything there that the lanes need, and is it as it should be?"""
 
+from typing import Annotated
+
 import typer
 
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
-    FAILED,
-    FINE,
+    USAGE,
     ConfigPath,
     Format,
     OutputFormat,
+    leave,
     load,
 )
 from consumer.app.commands.topics import Replicas
@@ -18,15 +20,29 @@ def doctor(
     config: ConfigPath = DEFAULT_CONFIG,
     replicas: Replicas = 3,
     output: OutputFormat = Format.TABLE,
+    *,
+    admin: Annotated[
+        list[str] | None, typer.Option(help="Admin port of a process whose configuration to compare. May be repeated.")
+    ] = None,
 ) -> None:
-    """Is everything there that the lanes need: secrets, brokers, topics, providers? Nobody is told anything."""
+    """Is everything there that the lanes need: secrets, brokers, topics, rights, groups, providers, clocks?
+
+    It only looks: nobody is told anything. 0: nothing failed; 1: something did; 3: something could not be looked at.
+    """
     import asyncio  # noqa: PLC0415
     import logging  # noqa: PLC0415
 
     from consumer.app import told  # noqa: PLC0415
-    from consumer.app.doctor import diagnose  # noqa: PLC0415
+    from consumer.app.asking import Unfit, checked_address  # noqa: PLC0415
+    from consumer.app.doctor import Visit, diagnose  # noqa: PLC0415
+    from consumer.app.doctor_row import exit_code  # noqa: PLC0415
 
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    rows = asyncio.run(diagnose(load(config, output), replicas))
+    addresses = [checked_address(url) for url in admin or ()]
+    for address in addresses:
+        if isinstance(address, Unfit):
+            leave(address.why.replace("--url", "--admin"), USAGE)
+    visit = Visit(replicas, [address for address in addresses if isinstance(address, str)])
+    rows = asyncio.run(diagnose(load(config, output), visit))
     told.tell_diagnosis(rows, told.Output(output))
-    raise typer.Exit(FAILED if any(row.state == "failed" for row in rows) else FINE)
+    raise typer.Exit(exit_code(rows))
