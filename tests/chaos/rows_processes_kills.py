@@ -1,6 +1,7 @@
-"""Rows on processes that die: SIGKILL at thirteen named points, out of memory, and again and again."""
+"""Rows on processes that die: SIGKILL at each of thirteen named points. `CHAOS_KILLS` says how often, 20 else."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from tests.kafka.ring import shared_bootstrap
 SHORT = "session timeout 6 s instead of 30 s, requests time out after 2 s, quotas 30 times as fast"
 RECOVERY_SECONDS = 10.0
 SIDE_BY_SIDE = 2
-FULL_KILLS, SELECTED_KILLS = 20, 2
+FULL_KILLS, SELECTED_KILLS = int(os.environ.get("CHAOS_KILLS", "20")), 2
+REPLICAS = 2
 # How often a point is passed within a second or two: the trap springs at a random one of so many calls.
 CALLS = {"token-refresh": 1, "revoke": 1, "dead-letter": 2, "gate-wait": 3}
 
@@ -31,19 +33,21 @@ class Killed:
 
 
 async def kills(place: Yard, point: str, count: int, dice: Random) -> Killed:
-    """Kill the process at the point, so often; each time in the midst of its work, under load."""
+    """Kill the owner at the point, so often, each time in the midst of its work, under load, with a standby ready."""
     recoveries: list[float] = []
     async with place.load(Load(seed=dice.randrange(1000))):
         began = time.monotonic()
-        consumer = _armed(place, point, dice)
+        people = [_armed(place, point, dice), _armed(place, point, dice)]
         await place.recovered(began, 90.0)
         for _ in range(count):
+            owner = await _owner(place, people)
             await asyncio.sleep(dice.uniform(0.2, 1.5))
-            consumer, killed = await _killed(place, point, consumer, dice)
+            killed = await _killed(place, point, owner, people, dice)
             # What was on its way when the process died arrives within moments; later is the next process's.
             recoveries.append(await place.recovered(killed + 0.5) + 0.5)
-    await place.settled(consumer)
-    assert await consumer.stop() == 0
+    await place.settled(people[0])
+    for consumer in people:
+        assert await consumer.stop() == 0
     return Killed(recoveries, await place.judged())
 
 
@@ -51,21 +55,35 @@ def _armed(place: Yard, point: str, dice: Random) -> Armed:
     return place.consumer(kill_at=f"{point}:{dice.randint(1, CALLS.get(point, 6))}")
 
 
-async def _killed(place: Yard, point: str, consumer: Armed, dice: Random) -> tuple[Armed, float]:
-    """The process that follows, and when the one before it died."""
+async def _owner(place: Yard, people: Sequence[Armed]) -> Armed:
+    """Who has the staff's lane, once everybody is ready."""
+    for consumer in people:
+        await place.ready(consumer)
+    while True:
+        for consumer in people:
+            if (await place.states(consumer))[1] == "working":
+                return consumer
+        await asyncio.sleep(0.2)
+
+
+async def _killed(place: Yard, point: str, owner: Armed, people: list[Armed], dice: Random) -> float:
+    """When the owner died; another process joins in its place."""
     if point == "on-the-wire":
         for fake in place.fakes.values():
             fake.fail("slow", seconds=0.4)
     if point == "token-refresh":
         place.staff.fail("hang", path="/oauth")
-    consumer.arm()
-    # Somebody else must join for a revoke; who comes after the others are dead comes a moment later.
-    joined = _armed(place, point, dice) if point == "revoke" else None
-    assert await consumer.died(60.0), f"{point}: the trap did not spring"
+    owner.arm()
+    people.remove(owner)
+    if point == "revoke":
+        people.append(_armed(place, point, dice))
+    assert await owner.died(60.0), f"{point}: the trap did not spring"
     killed = time.monotonic()
     for fake in place.fakes.values():
         fake.heal()
-    return joined or _armed(place, point, dice), killed
+    if len(people) < REPLICAS:
+        people.append(_armed(place, point, dice))
+    return killed
 
 
 def _plot(point: str, number: int) -> Plot:
@@ -137,7 +155,7 @@ ROWS = (
         PROMISE,
         PASSES,
         at_every_point,
-        minutes=4.0,
+        minutes=6.0,
         selection=True,
         compressed=SHORT,
         again=AGAIN,
@@ -150,7 +168,7 @@ ROWS = (
             PROMISE,
             PASSES,
             at_point(point),
-            minutes=2.5,
+            minutes=4.0,
             selection=False,
             compressed=SHORT,
             again=AGAIN,

@@ -166,17 +166,17 @@ class Yard:
         self.consumers.append(Consumer(config or self.config, log).start())
         return self.consumers[-1]
 
-    async def settled(self, consumer: Consumer, within_seconds: float = 90.0) -> float:
+    async def settled(self, consumer: Consumer, within_seconds: float = 180.0) -> float:
         """Wait until every record published so far has been committed by both lanes; how long that took. The group's
         offsets say so, for a process may be idle because it has not heard of the last ones yet."""
         began = time.monotonic()
-        while True:
-            behind = await self.behind()
-            if behind == 0:
-                return time.monotonic() - began
-            assert time.monotonic() - began < within_seconds, f"{behind} records behind after {within_seconds} s"
+        while behind := await self.behind():
+            if time.monotonic() - began > within_seconds:
+                stands = [await consumer.lane(name) for name in self.plot.lanes]
+                raise AssertionError(f"{behind} records behind after {within_seconds} s: {stands}")
             assert consumer.process is None or consumer.process.poll() is None, "the consumer has ended"
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(1.0)
+        return time.monotonic() - began
 
     async def behind(self) -> int:
         """Published records that some lane has not committed yet, as the group's offsets say."""
@@ -207,7 +207,7 @@ class Yard:
                         if offset < highest.get((lane, tp), 0):
                             rewinds.append(f"{lane} {tp} {highest[lane, tp]} -> {offset}")
                         highest[lane, tp] = max(offset, highest.get((lane, tp), 0))
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(2.0)
 
         task = asyncio.create_task(look())
         try:
