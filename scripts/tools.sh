@@ -8,6 +8,8 @@ java_17() {
   [ "${major:-0}" -ge 17 ]
 }
 
+chromium_here() { command -v chromium || command -v chromium-browser; }
+
 python_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
 
 # tool | who needs it | how to know that it is here | packages of which the first that apt knows is taken
@@ -17,6 +19,7 @@ python3-venv | everything      | python_venv     | python3-venv
 java         | the kafka ring  | java_17         | openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless
 maven        | the kafka ring  | command -v mvn  | maven
 promtool     | the deploy ring | command -v promtool | prometheus
+chromium     | the browser ring | chromium_here | chromium chromium-browser
 '
 
 missing_names=() missing_candidates=()
