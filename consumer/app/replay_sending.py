@@ -273,26 +273,28 @@ async def _flushed(door: BackfillDoor) -> None:
 
 
 class _Brake:
-    """How many records of its backfill topic a lane has not settled yet."""
+    """How many records of its backfill topic a lane has not settled yet, whoever published them."""
 
     def __init__(self, settings: KafkaSettings, lane: str, ahead_records: int) -> None:
         self._settings = settings
         self._lane = lane
         self._ahead_records = ahead_records
-        self._first: int | None = None
-        self._settled = 0
+        # What the broker said last, and how much this run had published then.
+        self._said: int | None = None
+        self._published = 0
 
     async def behind(self, published: int) -> int:
-        """Those of this run; asked of the broker only when it could be too much."""
-        if self._first is None:
-            self._first = await self._committed()
-        if published - self._settled > self._ahead_records:
-            self._settled = max(0, await self._committed() - self._first)
-        return published - self._settled
+        """Asked of the broker at first, and then only where it could be too much."""
+        if self._said is None or self._said + published - self._published > self._ahead_records:
+            self._said, self._published = await self._asked(), published
+        return self._said + published - self._published
 
-    async def _committed(self) -> int:
+    async def _asked(self) -> int:
+        """Raises RangeError where nobody answers."""
         topic = wiring.backfill_topic(self._lane)
-        found = await committed_offsets(self._settings, wiring.group_name(self._lane), [topic])
-        if isinstance(found, Trouble):
-            return 0 if self._first is None else self._first + self._settled
-        return sum(offset or 0 for offset in found.values())
+        committed = await committed_offsets(self._settings, wiring.group_name(self._lane), [topic])
+        async with range_reader(self._settings, [topic]) as reader:
+            held = reader if isinstance(reader, Trouble) else await reader.freeze()
+        if isinstance(held, Trouble) or isinstance(committed, Trouble):
+            raise RangeError(f"{topic}: {held if isinstance(held, Trouble) else committed}")
+        return sum(each.end - max(each.begin, committed.get(each.partition) or 0) for each in held)
