@@ -70,9 +70,11 @@ class Process:
         finally:
             for task in (stop, *tasks):
                 task.cancel()
-        return self._code()
+        return self.code
 
-    def _code(self) -> int:
+    @property
+    def code(self) -> int:
+        """The exit code, once the lanes have ended."""
         if self.stuck:
             return STUCK
         if self.failed:
