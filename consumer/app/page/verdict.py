@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from consumer.app.page.words import Say, spelt
 
-# More than this to clear is more than an ordinary queue.
-BEHIND_SECONDS = 1800.0
+# So much later than promised is more than the last word of a policy that decides late.
+BEHIND_SECONDS = 60.0
 
 Level = Literal["good", "warning", "bad"]
 
@@ -45,6 +45,6 @@ def _of_lane(name: str, lane: Mapping[str, Any], say: Say, language: str) -> Ite
             yield Verdict("bad", say("blocked"), why)
     if lane["breaker"]:
         yield Verdict("warning", say("failing"), say("why_failing", lane=name, reason=lane["breaker"]["reason"]))
-    if lane.get("seconds_to_clear", 0) > BEHIND_SECONDS:
-        span = spelt(lane["seconds_to_clear"], language)
-        yield Verdict("warning", say("behind"), say("why_behind", lane=name, span=span))
+    late = -min((group["slack_seconds"] for group in lane["open_groups"]), default=0.0)
+    if late > BEHIND_SECONDS:
+        yield Verdict("warning", say("behind"), say("why_behind", lane=name, span=spelt(late, language)))

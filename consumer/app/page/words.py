@@ -17,7 +17,10 @@ _WORDS = {
     "stopping": ("Stopping", "Останавливается"),
     "why_working": ("Everything that is due goes out.", "Всё, что пора отправить, уходит."),
     "why_standby": ("Another process owns the lanes.", "Линиями владеет другой процесс."),
-    "why_behind": ("{lane}: the quota needs {span} for what waits.", "{lane}: квоте нужно {span} на то, что ждёт."),
+    "why_behind": (
+        "{lane}: somebody should have been told {span} ago.",
+        "{lane}: кто-то должен был узнать уже {span} назад.",
+    ),
     "why_failing": ("{lane}: {reason}. Only probes go out.", "{lane}: {reason}. Уходят только пробные запросы."),
     "why_starting": ("Not every lane has what it needs yet.", "Ещё не у каждой линии есть всё нужное."),
     "why_stopping": ("Requests on their way are waited for.", "Ждём запросы, которые уже в пути."),
