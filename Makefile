@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench chaos chaos-full check format references tools clean
+.PHONY: help audit sbom demo test bench chaos chaos-full check format references tools clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,13 @@ check: .venv/.ready ## style, types and tidiness; no other test
 format: .venv/.ready ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+audit: .venv/.ready ## known holes in what the lock installs; fails where they cannot be looked up
+	@$(BIN)/python -m scripts.audit
+
+sbom: .venv/.ready ## what the lock installs, as CycloneDX, into dist/sbom.json
+	@mkdir -p dist
+	@$(BIN)/python -m scripts.audit --sbom dist/sbom.json
 
 references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dashboards anew from the sources
 	@$(BIN)/python -m scripts.reference
