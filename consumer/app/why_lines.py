@@ -125,13 +125,13 @@ class _Teller:
         elif isinstance(plan, Ignored):
             others = f"; {explained.others} routes of the lane are for other types" if explained.others else ""
             chapter.say(at, lane, "ignored", words.ignored(plan.reason) + others, reason=plan.reason)
+        for command in explained.commands:
+            if focus in (None, command.id.hex()):
+                self._command(chapter, sight, lane, command)
         for answer in explained.answers:
             if answer.answer not in (Answer.PLANNED, Answer.ENDED) and focus is None:
                 told = words.unplanned(answer)
                 chapter.say(at, lane, "not_planned", told, route=answer.route, answer=str(answer.answer))
-        for command in explained.commands:
-            if focus in (None, command.id.hex()):
-                self._command(chapter, sight, lane, command)
 
     # --- one command --------------------------------------------------------------------------------------------------
 

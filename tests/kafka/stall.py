@@ -156,7 +156,7 @@ def event(number: str, kind: str = "order.paid", ago_seconds: float = 0.0, **cha
         "source": "oms",
         "shop": SHOP,
         "customer": {"id": f"c-{number}", "timezone": "UTC", "consents": {"push": True, "marketing": True}},
-        "order": {"id": f"o-{number}", "public_id": f"M-{number}", "total": "10.00"},
+        "order": {"id": f"o-{number}", "public_id": f"M-{number}", "total": "10.00", "items_count": 3},
     }
     for name, value in changes.items():
         *path, last = name.split("__")
