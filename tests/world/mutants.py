@@ -30,6 +30,8 @@ class Mutant:
 FLIGHT, TENURE, LANE, GATE = (f"consumer.engine.{name}" for name in ("flight", "tenure", "lane", "gate"))
 DESK, MEMORY, LANDING, THREADS = (f"consumer.core.{name}" for name in ("desk", "memory", "landing", "threads"))
 BOOKS, LEDGER, CASE, OUTBOX = (f"consumer.core.{name}" for name in ("books", "ledger", "case", "outbox"))
+PLAN, DOORMAN, LOT = (f"consumer.core.{name}" for name in ("plan", "doorman", "lot"))
+CORE_REPEATS, REPEATS = "consumer.core.repeats", "consumer.engine.repeats"
 QUOTA, RECOVERY, LETTERS = "consumer.core.quota", "consumer.engine.recovery", "consumer.engine.letters"
 
 NO_LOOK_FOR_ENDS = Mutant("", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False")
@@ -159,6 +161,51 @@ MUTANTS = (
         f"{OUTBOX}:Outbox.put",
         "> command.rank",
         "> command.rank + 1_000_000_000_000_000_000",
+    ),
+    # what the desk takes for granted
+    Mutant("what joins is not counted", f"{DESK}:Desk._note", "self._books.joined += 1", "pass"),
+    # people
+    Mutant("the list is not asked", f"{DOORMAN}:Doorman._reason", "self._listed(command.recipient, now)", "False"),
+    Mutant("caps are not asked", f"{DOORMAN}:Doorman._reason", "told.full(", "False and told.full("),
+    Mutant("consent is not asked", f"{PLAN}:Planner._sort", "not agreed", "False"),
+    Mutant(
+        "a pause is not heard",
+        f"{FLIGHT}:Flight._forbidden",
+        "not self.office.switch.on",
+        "False",
+        Mutant("", f"{FLIGHT}:Office.may_send", "self.switch.on", "True"),
+    ),
+    # nights
+    Mutant("there is no night", f"{LOT}:Lot.quiet_until", "quiet is None", "True"),
+    Mutant(
+        "a new owner lets sleepers lie",
+        f"{BOOKS}:Books.__init__",
+        "{sleeper.command.id for sleeper in memory.parked}",
+        "set()",
+    ),
+    Mutant(
+        "who sleeps is settled before that is durable",
+        f"{LOT}:Lot._sleep",
+        "self._asleep.put(sleeper)",
+        "self._asleep.put(sleeper); [self._books.ledger.settle(place) for place in sleeper.positions]",
+    ),
+    # replays
+    Mutant(
+        "a replay makes old news fresh", f"{PLAN}:Planner._life", "min(happened + ttl", "min(reading.way.came + ttl"
+    ),
+    Mutant("a replay tells nobody again", f"{PLAN}:Planner._commands", "recipient, *way.salt", "recipient"),
+    # keys of requests
+    Mutant(
+        "a repeat that did not happen undoes the request",
+        f"{REPEATS}:RepeatFlight._answered",
+        "all((isinstance(verdict, Blocked | Deferred) for verdict in verdicts))",
+        "False",
+    ),
+    Mutant(
+        "a repeated request has another order",
+        f"{CORE_REPEATS}:rebuilt",
+        "for parcel in attempt.parcels",
+        "for parcel in attempt.parcels[::-1]",
     ),
     # stopping and starting
     Mutant(

@@ -13,43 +13,12 @@ from consumer.core.control import Order, order_row
 from consumer.core.model import Blocked, Deferred, Position, TopicPartition, Trouble
 from consumer.core.ports import Row
 from consumer.core.suppressions import Suppression, suppression_row
-from consumer.engine.view import LaneView
 from tests.world.adapters import CONTROL, GROUP, JOURNAL, LETTERS, LISTED, SOURCE
 from tests.world.evidence import Word
 from tests.world.lives import Mine
+from tests.world.moments import CALLS, MOMENTS
 from tests.world.pods import LIST_KEY, Pod, Span, Surroundings, Town
 from tests.world.shop import CROWD
-
-CALLS = (
-    "source.poll",
-    "source.poll",
-    "source.commit",
-    "source.commit",
-    "source.seek",
-    "source.committed",
-    "source.extents",
-    "source.fetch",
-    "journal.append",
-    "journal.append",
-    "journal.append",
-    "journal.read",
-    "journal.rewind",
-    "dead_letters.append",
-    "table.read",
-    "sink.ready",
-    "sink.send",
-    "sink.send",
-)
-
-MOMENTS: dict[str, Callable[[LaneView], bool]] = {
-    "standby": lambda view: view.state == "standby",
-    "recovering": lambda view: view.state == "recovering",
-    "in flight": lambda view: view.requests_in_flight > 0,
-    "quota": lambda view: view.holds == "quota" and view.waiting > 0,
-    "in doubt": lambda view: view.in_doubt > 0,
-    "blocked": lambda view: bool(view.blockages),
-    "asleep": lambda view: view.parked > 0,
-}
 
 
 class Nemesis:
@@ -184,6 +153,15 @@ class Nemesis:
             finally:
                 pod.life.thaw()
                 pod.untie(what)
+        if self._dice.random() < 0.5:
+            await self._give_back_to(pod)
+
+    async def _give_back_to(self, pod: Pod) -> None:
+        """Whoever took over dies, so that the one that was away may own the lane again, with all that it believes."""
+        await asyncio.sleep(self._dice.uniform(0.2, 4.0))
+        for other in list(self._town.alive):
+            if other is not pod:
+                other.life.kill()
 
     async def fault_stop(self) -> None:
         pod = self._victim()
