@@ -12,7 +12,10 @@ import pytest
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from consumer.app.beginning import write_beginning
 from consumer.app.config import Config
+from consumer.app.setup import Setup, load_setup
+from consumer.catalogue import catalogue_files
 from consumer.core.document import read_document
 from consumer.core.ports import TROUBLES
 from consumer.core.routes import RouteSet, load_routes
@@ -172,6 +175,23 @@ def test_the_configuration_in_the_readme_is_valid() -> None:
 def test_the_route_in_the_readme_is_valid() -> None:
     loaded = load_routes({"README.md": yaml_blocks("README.md")[1]})
     assert isinstance(loaded, RouteSet), loaded
+
+
+GUIDES = ("docs/how-to-write-a-route.md", "docs/how-to-write-a-route.ru.md")
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_route_that_a_guide_shows_does_what_its_examples_say(guide: str, tmp_path: Path) -> None:
+    """Set up as the guide says: in the folder that `vestnik init` makes."""
+    write_beginning(tmp_path, catalogue_files())
+    (tmp_path / "routes" / "guide.yaml").write_text(yaml_blocks(guide)[0], "utf-8")
+    found = load_setup(tmp_path / "vestnik.yaml", {})
+    assert isinstance(found, Setup), found
+
+
+def test_the_guides_show_the_same_route() -> None:
+    first, second = (re.sub(r" *#.*", "", yaml_blocks(guide)[0]) for guide in GUIDES)
+    assert first == second
 
 
 @pytest.mark.parametrize("name", documents())
