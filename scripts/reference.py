@@ -13,6 +13,7 @@ from consumer.core.document import Problem, read_document
 from consumer.core.routes import Route
 from consumer.core.units import spell_bytes, spell_seconds
 from consumer.sinks.base import Provider, SinkConfig, providers
+from scripts.command_line import command_line
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
 MADE = "<!-- made by `python -m scripts.reference`; a test keeps it fresh -->"
@@ -26,6 +27,7 @@ def documents() -> dict[str, str]:
         "configuration.md": _page("Every key of the configuration", sections("vestnik.yaml", Config)),
         "providers.md": _page("Every key of a lane's `provider`", _providers()),
         "routes.md": _page("Every key of a route", sections("A route", Route)),
+        "../command-line.md": _page("Every command", iter([command_line()])),
     }
 
 

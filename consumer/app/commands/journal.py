@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.app.commands.completion import lanes
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -32,7 +33,7 @@ def _journal() -> None:
 
 @journal_app.command("tail")
 def journal_tail(  # noqa: PLR0913 - the options of a command, each with a name of its own
-    lane: Annotated[str, typer.Argument(help="The lane's id.")],
+    lane: Annotated[str, typer.Argument(help="The lane's id.", autocompletion=lanes)],
     config: ConfigPath = DEFAULT_CONFIG,
     output: OutputFormat = Format.TABLE,
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from consumer.app.commands.completion import lanes
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FINE,
@@ -35,7 +36,7 @@ Urls = Annotated[
 
 
 def lag(
-    lane: Annotated[list[str] | None, typer.Argument(help="Only these lanes.")] = None,
+    lane: Annotated[list[str] | None, typer.Argument(help="Only these lanes.", autocompletion=lanes)] = None,
     config: ConfigPath = DEFAULT_CONFIG,
     output: OutputFormat = Format.TABLE,
     url: Urls = None,
@@ -46,6 +47,8 @@ def lag(
     """How far each lane is behind: records, seconds, what is committed, who owns it, seconds to clear by its quota.
 
     It asks Kafka, so that it answers when no process runs; a running owner that is reached tells what it has read.
+
+    1: no lane could be looked at; 3: some could not.
     """
     import asyncio  # noqa: PLC0415
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from consumer.app.commands.completion import lanes
 from consumer.app.commands.shared import DEFAULT_CONFIG, FAILED, USAGE, ConfigPath, Format, OutputFormat, leave, load
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ Standing = Mapping[str, Any]
 
 
 lane_app = typer.Typer(help="Look at a lane; pause it and let it go on.", no_args_is_help=True)
-LaneId = Annotated[str, typer.Argument(help="The lane's id.")]
+LaneId = Annotated[str, typer.Argument(help="The lane's id.", autocompletion=lanes)]
 Who = Annotated[str | None, typer.Option(help="Who says so, for people; your user and host when left out.")]
 
 
