@@ -85,7 +85,7 @@ def _lane(foreseen: Foreseen, lane: str, sent: Sent | None) -> dict[str, Any]:
             {"route": route, "reason": reason, "records": count}
             for (route, reason), count in sorted(forecast.rejected.items())
         ],
-        "quota": asdict(forecast.sayings.estimate(forecast.told, forecast.people, pace)),
+        "quota": asdict(forecast.estimate(pace)),
     }
     if sent is not None:
         found["sent"] = {
@@ -146,7 +146,7 @@ def _sum(forecast: Forecast) -> str:
 def _quota(forecast: Forecast, pace: Pace) -> str:
     if not forecast.told:
         return ""
-    found = forecast.sayings.estimate(forecast.told, forecast.people, pace)
+    found = forecast.estimate(pace)
     about = "" if found.looked_at >= forecast.told else f", by the texts of the first {found.looked_at:,}"
     if pace.quota is None:
         return f" {found.texts:,} texts{about}; the lane has no quota."
@@ -184,6 +184,8 @@ class Progress:
 
     def reading(self, read: int, records: int) -> None:
         """The first reading."""
+        if not self._due():
+            return
         rate = read / max(time.monotonic() - self._began, 0.001)
         of = f" of {records:,}" if records else ""
         left = f", {_span((records - read) / rate)} left" if records > read and rate else ""
@@ -191,7 +193,8 @@ class Progress:
 
     def publishing(self, foreseen: Foreseen, sent: Mapping[str, Sent]) -> None:
         """The second one, of all lanes. What is left counts by the quota, for that is what it waits for."""
-        self._say("; ".join(_progress(foreseen, each, time.monotonic() - self._began) for each in sent.values()))
+        if self._due():
+            self._say("; ".join(_progress(foreseen, each, time.monotonic() - self._began) for each in sent.values()))
 
     def over(self) -> None:
         """Leave the line."""
@@ -201,11 +204,11 @@ class Progress:
         self._began = time.monotonic()
         self._width = 0
 
+    def _due(self) -> bool:
+        return not self._silent and time.monotonic() >= self._next
+
     def _say(self, text: str) -> None:
-        now = time.monotonic()
-        if self._silent or now < self._next:
-            return
-        self._next = now + (REFRESH_SECONDS if self._own else LINE_SECONDS)
+        self._next = time.monotonic() + (REFRESH_SECONDS if self._own else LINE_SECONDS)
         if self._own:
             self._stream.write("\r" + text.ljust(self._width))
             self._width = len(text)
@@ -216,7 +219,7 @@ class Progress:
 
 def _progress(foreseen: Foreseen, sent: Sent, seconds: float) -> str:
     forecast = foreseen.forecasts[sent.lane]
-    estimate = forecast.sayings.estimate(forecast.told, forecast.people, foreseen.paces[sent.lane])
+    estimate = forecast.estimate(foreseen.paces[sent.lane])
     left = max(forecast.told - sent.commands, 0) / max(forecast.told, 1)
     waits = f", the lane has {sent.behind:,} records before it: waiting" if sent.waits else ""
     quota = f", {_span(left * estimate.seconds)} left by the quota" if estimate.seconds and not sent.done else ""

@@ -20,7 +20,7 @@ from consumer.core.model import Command, Ended, Ignored, Outcome, Plan, Planned,
 from consumer.core.model import TopicPartition as TopicPartition
 from consumer.core.packed import Packed
 from consumer.core.plan import Planner, Reading, Way
-from consumer.core.replay_quota import Sayings
+from consumer.core.replay_quota import Estimate, Pace, Sayings
 from schemas.envelope import Event
 
 _RANK_BIAS = 1 << 62
@@ -241,6 +241,10 @@ class Forecast:
     def people(self) -> int:
         """How many people would be told something."""
         return self._people.count
+
+    def estimate(self, pace: Pace) -> Estimate:
+        """What the lane's quota needs for it."""
+        return self.sayings.estimate(self.told, self.people, pace, self._threads.newest)
 
     def tallies(self) -> list[Tally]:
         """Every fate of every route, those that are told first."""

@@ -1,12 +1,13 @@
 """How long a lane's quota needs for a replay: from the texts of the first commands, and a guess for the rest."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from math import ceil
+from math import ceil, inf
+from typing import NamedTuple
 
 from consumer.core.ceiling import PeopleLimit
-from consumer.core.model import Capacity, Command, Message, Quota
+from consumer.core.model import Capacity, Command, Quota
 
 SAMPLE_COMMANDS = 20_000
 
@@ -41,32 +42,46 @@ class Estimate:
     seconds_coarse: float
 
 
+class Saying(NamedTuple):
+    """What one command would say, as hashes of its most personal and of its coarsest wording."""
+
+    thread: int | None
+    rank: int
+    full: int
+    coarse: int
+
+
+def no_news(_thread: int) -> float:
+    """Nothing is newer."""
+    return -inf
+
+
 @dataclass(slots=True)
 class Sayings:
     """What the first commands of a replay say. Texts are kept as hashes."""
 
     most: int = SAMPLE_COMMANDS
-    looked_at: int = 0
-    _full: Counter[int] = field(default_factory=Counter)
-    _coarse: Counter[int] = field(default_factory=Counter)
+    _said: list[Saying] = field(default_factory=list)
 
     @property
     def wanted(self) -> bool:
-        return self.looked_at < self.most
+        return len(self._said) < self.most
 
     def add(self, command: Command) -> None:
-        self.looked_at += 1
-        self._full[_hash(command.wordings[0])] += 1
-        self._coarse[_hash(command.wordings[-1 if command.terms.ladder else 0])] += 1
+        coarse = command.wordings[-1 if command.terms.ladder else 0]
+        self._said.append(Saying(command.thread, command.rank, hash(command.wordings[0]), hash(coarse)))
 
-    def estimate(self, told: int, people: int, pace: Pace) -> Estimate:
+    def estimate(self, told: int, people: int, pace: Pace, newest: Callable[[int], float] = no_news) -> Estimate:
         """For so many commands to so many people. What was not looked at says what the others say, and as often
-        something new as the last of those did: the share of texts that were seen once (Good and Turing)."""
-        full, coarse = (_Guess.of(texts, self.looked_at, told, pace.capacity) for texts in (self._full, self._coarse))
+        something new as the last of those did: the share of texts that were seen once (Good and Turing). `newest` is
+        the newest rank of a thread: what is older is not said after all."""
+        said = [each for each in self._said if each.thread is None or newest(each.thread) <= each.rank]
+        texts = Counter(each.full for each in said), Counter(each.coarse for each in said)
+        full, coarse = (_Guess.of(each, len(said), told, pace.capacity) for each in texts)
         coarse = coarse if coarse.parcels < full.parcels else full
         requests = [ceil(guess.parcels / pace.capacity.parcels) for guess in (full, coarse)]
         seconds = [pace.seconds(guess.parcels, people) for guess in (full, coarse)]
-        return Estimate(self.looked_at, full.texts, coarse.texts, *requests, *seconds)
+        return Estimate(len(said), full.texts, coarse.texts, *requests, *seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +101,3 @@ class _Guess:
 
 def _singles(counts: Collection[int]) -> int:
     return sum(count == 1 for count in counts)
-
-
-def _hash(message: Message) -> int:
-    return hash(message)

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from heapq import heappop, heappush
+from itertools import islice
 from math import inf, log
 from random import Random
 from typing import NamedTuple
@@ -24,6 +25,15 @@ _LATENCY_SIGMA = 0.5
 _TIMEOUT_SECONDS = 15.0
 IMSHOP_QUOTA = Quota(10, 60.0)
 IMSHOP_CAPACITY = Capacity(1, 1000)
+
+
+class Replay(NamedTuple):
+    """Old commands that come by the lane's backfill topic from a moment of the day on, as fast as there is room for
+    them: `waiting` at a time."""
+
+    since: float
+    commands: Iterable[Command]
+    waiting: int = 25_000
 
 
 class Closed(NamedTuple):
@@ -52,6 +62,7 @@ class LaneModel:
     closed: Closed | None = None
     errors_ratio: float = 0.0
     seed: int = 1
+    replay: Replay | None = None
 
 
 class _Answer(Enum):
@@ -91,10 +102,12 @@ class _Day:
         self._attempted: dict[int, int] = {}
         self._doubts: Counter[bytes] = Counter()
         self._now = -inf
+        self._old = iter(lane.replay.commands if lane.replay is not None else ())
         self.figures = Figures()
 
     def run(self, until: float) -> None:
         while True:
+            self._refill()
             arrival = inf if self._next is None else self._next.at
             answer = self._flights[0].completed if self._flights else inf
             start = self._start()
@@ -125,6 +138,15 @@ class _Day:
         while self._next is not None and self._next.at <= self._now:
             self._put(self._next.command)
             self._next = next(self._arrivals, None)
+
+    def _refill(self) -> None:
+        """Old ones wait in their topic while their part of the backlog is full; in line they count from then on."""
+        replay = self._lane.replay
+        if replay is None or self._now < replay.since:
+            return
+        done = self.figures.backfill
+        for command in islice(self._old, replay.waiting - (done.published - done.delivered - done.ended.total())):
+            self._put(replace(command, arrived=self._now))
 
     def _put(self, command: Command) -> None:
         if command.id in self._seen:

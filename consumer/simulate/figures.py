@@ -75,21 +75,23 @@ def total(tallies: Iterable[Tally]) -> Tally:
 
 @dataclass(slots=True)
 class Figures:
-    """Of one lane over one day, by class. `requests` counts those that failed too; `answered_at` has their times."""
+    """Of one lane over one day, by class; what a replay brought is counted apart in `backfill`. `requests` counts those
+    that failed too; `answered_at` has their times."""
 
     classes: dict[Priority, Tally] = field(default_factory=lambda: {priority: Tally() for priority in Priority})
     requests: int = 0
     failed: int = 0
     recipients: int = 0
     answered_at: "array[float]" = field(default_factory=lambda: array("d"))
+    backfill: Tally = field(default_factory=Tally)
 
     def publish(self, command: Command) -> None:
-        self.classes[command.terms.priority].published += 1
+        self._tally(command).published += 1
 
     def end(self, ended: Iterable[Ended]) -> None:
         """What ended without a request."""
         for end in ended:
-            self.classes[end.command.terms.priority].ended[end.outcome] += 1
+            self._tally(end.command).ended[end.outcome] += 1
 
     def deliver(self, parcels: Iterable[Parcel], at: float) -> None:
         """A request was accepted."""
@@ -109,7 +111,7 @@ class Figures:
         self.answered_at.append(at)
 
     def _deliver(self, command: Command, level: int, at: float) -> None:
-        tally = self.classes[command.terms.priority]
+        tally = self._tally(command)
         wait = at - command.arrived
         tally.delivered += 1
         tally.waits.append(wait)
@@ -119,6 +121,9 @@ class Figures:
             tally.in_time += 1
         if level:
             tally.coarser += 1
+
+    def _tally(self, command: Command) -> Tally:
+        return self.backfill if command.terms.backfill else self.classes[command.terms.priority]
 
     @property
     def whole(self) -> Tally:
