@@ -298,8 +298,7 @@ async def _plan(number: int) -> bool:
             f"{report['records']:,} events in {seconds:.1f} s of CPU, {report['seconds']:.1f} s by the clock: "
             f"{rate:,.0f} a second of one core; {bytes_ / 1e6:.0f} MB, {more:.0f} bytes an event beyond an idle one"
         )
-        kept = kept and bool(rate >= LEAST_PER_SECOND and more <= MOST_BYTES_PER_EVENT)
-    return kept
+        return kept and bool(rate >= LEAST_PER_SECOND and more <= MOST_BYTES_PER_EVENT)
 
 
 async def _delivered(number: int) -> bool:
