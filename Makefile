@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench chaos chaos-full check format references tools clean
+.PHONY: help audit sbom demo test bench chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ check: .venv/.ready ## style, types and tidiness; no other test
 format: .venv/.ready ## rewrite the sources in the house style
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
+
+image: ## the image, built without Docker by buildah, and looked at; PYTHON_IMAGE=python:3.12-slim-bookworm takes another base
+	@PYTHON_IMAGE="$(PYTHON_IMAGE)" bash scripts/image.sh
 
 audit: .venv/.ready ## known holes in what the lock installs; fails where they cannot be looked up
 	@$(BIN)/python -m scripts.audit
