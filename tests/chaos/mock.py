@@ -41,6 +41,7 @@ class Code(IntEnum):
     NONE = 0
     UNKNOWN_TOPIC = 3
     MESSAGE_TOO_LARGE = 10
+    NOT_ENOUGH_REPLICAS = 19
     COORDINATOR_LOADING = 14
     COORDINATOR_NOT_AVAILABLE = 15
     NOT_COORDINATOR = 16
@@ -156,6 +157,16 @@ class MockCluster:
     def refuse(self, topic: str, code: int) -> None:
         """The topic's partitions have this error in their metadata, until 0 is said."""
         self._library.rd_kafka_mock_topic_set_error(self._cluster, topic.encode(), code)
+
+    def refuse_writes(self, topic: str, code: int, times: int) -> None:
+        """The next so many writes to each partition of the topic are answered with this error."""
+        push = self._library.rd_kafka_mock_partition_push_request_errors
+        for partition in range(self._partitions):
+            for _ in range(times):
+                push(
+                    ctypes.c_void_p(self._cluster), ctypes.c_char_p(topic.encode()), ctypes.c_int32(partition),
+                    ctypes.c_int16(int(Api.PRODUCE)), ctypes.c_size_t(1), ctypes.c_int(code),
+                )  # fmt: skip
 
     # --- what arrived
 

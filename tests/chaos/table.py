@@ -60,17 +60,15 @@ def _line(row: Row, result: Result | None) -> str:
 
 
 def _measured(row: Row, result: Result | None) -> str:
-    if row.not_run:
-        return f"not run: {row.not_run}"
     if result is None:
-        return "never run"
+        return f"not run: {row.not_run}" if row.not_run else "never run"
     return result.measured if result.passed else f"**failed**: {result.measured}"
 
 
 def _how(row: Row, result: Result | None, test: str) -> Iterator[str]:
     if row.compressed:
         yield row.compressed
-    if result is not None and not row.not_run:
+    if result is not None:
         yield f"{_spelt(result.seconds)} at `{result.commit}`, {result.when[:10]}"
     if test:
         yield f"also {test}"
