@@ -99,6 +99,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     return Problem(file, line, f"not YAML: {what}", "quote a text that has one of : # * & ! % @ ` in it")
 
 
+_PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 @dataclass
 class _Growth:
     """One walk over a document's nodes."""
@@ -117,6 +120,8 @@ class _Growth:
         self.nodes += 1
         if len(path) > DEPTH_LIMIT or self.nodes > NODE_LIMIT:
             return self._too_large(node)
+        if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
+            return self._say(node, "YAML tags are not read here")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

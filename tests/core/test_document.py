@@ -148,6 +148,8 @@ def test_a_key_that_stands_twice_names_both_lines() -> None:
         ("name: a\nname2: 'b", 2, "not YAML"),
         ("name: *hunter2", 1, "not YAML"),
         ("name: !hunter2 x", 1, "tags are not read"),
+        ("name: !hunter2 [x]", 1, "tags are not read"),
+        ("name: !!python/object/apply:os.system {a: b}", 1, "tags are not read"),
         ("a: 1\n---\nb: 2\n", 2, "not YAML"),
         ("? [a, b]\n: c\n", 1, "plain word"),
         ("name: \x00", 1, "control characters"),
