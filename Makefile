@@ -65,6 +65,7 @@ references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dash
 	@$(BIN)/python -m scripts.reference
 	@$(BIN)/python -m scripts.observability
 	@$(BIN)/python -m schemas.generate
+	@$(BIN)/python -m tests.chaos.table
 	@$(BIN)/python -m scripts.asyncapi
 	@$(BIN)/python -m scripts.event_pages
 
