@@ -470,7 +470,7 @@ ROWS = (
     Row(
         "X-7", "known holes in what the lock names", "none, and nothing skipped", "known 0; skipped 0",
         known_holes, 0.3, selection=True, again="no",
-        not_run="" if os.environ.get(ADVISORIES) else f"it needs PyPI's advisories; {ADVISORIES}=1 runs it where they are",
+        not_run="" if os.environ.get(ADVISORIES) else f"it needs PyPI's advisories; {ADVISORIES}=1 runs it",
     ),
     Row(
         "X-9", "the tricky texts in every field of the log", "one line is one JSON object",
