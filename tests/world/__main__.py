@@ -7,6 +7,7 @@ seed does not depend on that. The exit code is 1 where anything was violated.
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -34,8 +35,12 @@ def say(line: str) -> None:
 @contextmanager
 def pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     """Workers that have the sources as they are now, whatever becomes of the files meanwhile."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as workers:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    workers = ProcessPoolExecutor(processes, mp_context=get_context("fork"))
+    try:
         yield workers
+    finally:
+        workers.shutdown(cancel_futures=True)
 
 
 def chunks(first: int, last: int) -> Iterator[range]:

@@ -18,7 +18,6 @@ from tests.world.evidence import Word
 from tests.world.lives import Mine
 from tests.world.moments import CALLS, MOMENTS
 from tests.world.pods import LIST_KEY, Pod, Span, Surroundings, Town
-from tests.world.shop import CROWD
 
 
 class Nemesis:
@@ -293,7 +292,7 @@ class Nemesis:
 
     # --- people -------------------------------------------------------------------------------------------------------
 
-    async def _say(self, who: str, begins: Row, ends: Row) -> None:
+    async def _say(self, who: str, begins: Row, ends: Row, seconds: float) -> None:
         """Publish a word, and after a while take it back, even when the world calms down before."""
         broker, loop = self._around.broker, asyncio.get_running_loop()
         topic = LISTED if who else CONTROL
@@ -301,7 +300,7 @@ class Nemesis:
         self.words.append(Word(who, since))
         broker.publish(topic, begins.value, key=begins.key)
         try:
-            await asyncio.sleep(self._while())
+            await asyncio.sleep(seconds)
         finally:
             broker.publish(topic, ends.value, key=ends.key)
             self.words[place] = Word(who, since, loop.time())
@@ -311,15 +310,17 @@ class Nemesis:
             return
         since = datetime.fromtimestamp(self._around.broker.clock(), UTC)
         pause, resume = (Order(paused=paused, who="somebody", since=since) for paused in (True, False))
-        await self._say("", Row(*order_row("push", pause)), Row(*order_row("push", resume)))
+        await self._say("", Row(*order_row("push", pause)), Row(*order_row("push", resume)), self._while())
 
     async def fault_listing(self) -> None:
-        kind = self._dice.choice(["c", "p", "p"])
-        who = f"{kind}{self._dice.randrange(self._around.design.trade.customers if kind == 'c' else CROWD)}"
-        if any(word.who == who and word.until == math.inf for word in self.words):
-            return
-        on, off = (Row(*suppression_row(LIST_KEY, who, said)) for said in (Suppression(reason="asked"), None))
-        await self._say(who, on, off)
+        """Some of those whom the shop has news for do not want to be told any more, for some time."""
+        recent = list(self._around.witness.shop.expected.values())[-30:]
+        listed = {word.who for word in self.words if word.until == math.inf}
+        chosen = {wanted.recipient: None for wanted in self._dice.sample(recent, min(len(recent), 5))}
+        for who in chosen:
+            if who not in listed:
+                on, off = (Row(*suppression_row(LIST_KEY, who, said)) for said in (Suppression(reason="asked"), None))
+                self._start(self._say(who, on, off, self._dice.uniform(20.0, 150.0)))
 
     # --- the provider -------------------------------------------------------------------------------------------------
 
