@@ -4,7 +4,7 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
@@ -27,6 +27,7 @@ from consumer.app.why_live import live_report
 from consumer.core.explain import Waiting
 from consumer.core.facts import Fact, LaneGauges, LaneStuck
 from consumer.core.head import Head
+from consumer.core.model import TopicPartition
 from consumer.core.ports import Emit
 from consumer.engine.run import FAILED, UNFINISHED, Process
 from consumer.engine.view import LaneView
@@ -63,6 +64,7 @@ class Service:
         self._setup = setup
         sheets = wiring.lane_sheets(setup)
         self.state = State(sheets, time.monotonic, time.time, self._open_groups, self._heads)
+        self.state.read_offsets = self._read_offsets
         self.metrics = Metrics(wiring.expected(setup, version()))
         history = History(tuple(setup.config.lanes), time.time)
         self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
@@ -89,6 +91,10 @@ class Service:
     def _open_groups(self, lane: str, limit: int) -> Sequence[Waiting]:
         running = self.process.lanes.get(lane)
         return () if running is None else running.open_groups(limit)
+
+    def _read_offsets(self, lane: str) -> Mapping[TopicPartition, int]:
+        running = self.process.lanes.get(lane)
+        return {} if running is None else running.view().read
 
     def _heads(self, lane: str) -> Sequence[Head]:
         running = self.process.lanes.get(lane)

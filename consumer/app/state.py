@@ -1,7 +1,7 @@
 """What the admin pages show: a small projection of facts, kept in memory and never read by the engine."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -24,10 +24,15 @@ OWNER_STATES = ("recovering", "working", "draining")
 
 OpenGroups = Callable[[str, int], Sequence[Waiting]]
 HeadsOf = Callable[[str], Sequence[Head]]
+ReadOffsets = Callable[[str], Mapping[TopicPartition, int]]
 
 
 def _no_groups(lane: str, limit: int) -> Sequence[Waiting]:
     return ()
+
+
+def _nowhere(lane: str) -> Mapping[TopicPartition, int]:
+    return {}
 
 
 def _no_heads(lane: str) -> Sequence[Head]:
@@ -114,6 +119,7 @@ class State:
     ) -> None:
         self._open_groups = open_groups
         self._heads = heads
+        self.read_offsets: ReadOffsets = _nowhere
         self._monotonic = monotonic
         self._wall = wall
         self._started = monotonic()
@@ -156,6 +162,7 @@ class State:
             "lanes": {
                 lane.lane: {
                     **_lane_report(lane, now),
+                    "read_offsets": {f"{topic}/{number}": at for (topic, number), at in self._read(lane.lane)},
                     "heads": self._heads_of(lane.lane, now),
                     "open_groups": self._groups_of(lane.lane),
                 }
@@ -177,6 +184,10 @@ class State:
             }
             for head in self._heads(lane)[:HEADS_SHOWN]
         ]
+
+    def _read(self, lane: str) -> list[tuple[TopicPartition, int]]:
+        """Where the owner reads next, by partition; nothing of a lane that is another's."""
+        return sorted(self.read_offsets(lane).items())
 
     def _groups_of(self, lane: str) -> list[dict[str, Any]]:
         """What goes out next and when; texts as the templates made them, and nobody's address."""

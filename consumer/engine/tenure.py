@@ -232,6 +232,7 @@ class Tenure:
         gap, capacity = self.gate.gap_seconds, self._office.parts.sink.capacity
         return replace(
             view,
+            read=dict(self.intake.expected),
             waiting=outbox.waiting,
             waiting_bytes=outbox.waiting_bytes,
             held=outbox.held,

@@ -1,6 +1,7 @@
 """How a lane stands, as a value: for the admin page, the gauges and the terminal."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from consumer.core.facts import LaneGauges
 from consumer.core.head import Head
@@ -14,7 +15,8 @@ class LaneView:
     """Counts are commands unless named otherwise. `holds` is why the lane is not faster: blocked, breaker, quota,
     in_flight, no_data or none. Lag is None until it was measured. `heads` are the records that have held back the
     committed offset of their partition for a while, and `stuck` the partitions that have more and give nothing; both
-    the oldest first, with moments on the monotonic clock, `now` being that of the view."""
+    the oldest first, with moments on the monotonic clock, `now` being that of the view. `read`: the
+    owner's next offset by partition."""
 
     id: str
     provider: str
@@ -45,6 +47,7 @@ class LaneView:
     heads: tuple[Head, ...] = ()
     stuck: tuple[Stuck, ...] = ()
     now: float = 0.0
+    read: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
 def gauges(view: LaneView) -> LaneGauges:

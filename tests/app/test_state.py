@@ -212,3 +212,12 @@ def test_the_heads_of_the_lines_are_told_with_their_commands_and_for_how_long() 
             "where": "in_flight", "seconds": 90.0,
         }
     ]  # fmt: skip
+
+
+def test_the_owner_tells_where_it_reads_next_and_others_nothing() -> None:
+    clock = Hand()
+    state = State([LaneSheet("app-push", "imshop", "live")], clock, clock)
+    assert state.report()["lanes"]["app-push"]["read_offsets"] == {}
+    places = {TopicPartition("shop.orders", 1): 7, TopicPartition("shop.bonuses", 0): 3}
+    state.read_offsets = lambda _lane: places
+    assert state.report()["lanes"]["app-push"]["read_offsets"] == {"shop.bonuses/0": 3, "shop.orders/1": 7}

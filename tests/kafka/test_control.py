@@ -98,7 +98,9 @@ async def test_a_pause_from_another_process_outlives_a_restart_and_the_lag_is_kn
 
         async def told_by_owner() -> bool:
             lane = (await lags(place, "--url", url))[APP_PUSH]
-            return bool(lane["waiting"]) and lane["owner"]["host"] == "127.0.0.1" and lane["owner"]["epoch"] == 2
+            read = all(each["read"] == each["end"] for each in lane["partitions"])
+            owner = lane["owner"]
+            return bool(lane["waiting"]) and read and (owner["host"], owner["epoch"]) == ("127.0.0.1", 2)
 
         await eventually("the owner tells what waits", told_by_owner)
         assert len(fake.deliveries) == before
