@@ -123,8 +123,8 @@ class _Teller:
                 at, lane, "unreadable", f"cannot be read as an event: {clipped(reason)}", reason=plan.rejection.reason
             )
         elif isinstance(plan, Ignored):
-            others = f"; {explained.others} routes of the lane are for other types" if explained.others else ""
-            chapter.say(at, lane, "ignored", words.ignored(plan.reason) + others, reason=plan.reason)
+            more = {"reason": plan.reason, "other_routes": explained.others}
+            chapter.say(at, lane, "ignored", words.ignored(plan.reason), **more)
         for command in explained.commands:
             if focus in (None, command.id.hex()):
                 self._command(chapter, sight, lane, command)
@@ -253,11 +253,11 @@ class _Teller:
             next_ = offsets.get(place.topic_partition)
             done = next_ is not None and next_ > place.offset
             if next_ is None:
-                text = "the lane has committed nothing of this partition yet"
+                text = "nothing of this partition yet"
             elif done:
-                text = f"committed: the lane goes on from offset {next_}"
+                text = "yes: it will not be read again"
             else:
-                text = f"not committed yet: the lane stands at offset {next_}, for the oldest of what waits there"
+                text = f"not yet: the lane stands at offset {next_}, for the oldest of what waits there"
             chapter.say(None, lane, "committed", text, committed=done, next_offset=next_)
 
     # --- what no record tells -----------------------------------------------------------------------------------------

@@ -57,16 +57,31 @@ def _grid(chapter: Chapter, now: float) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     before = ""
-    for line in chapter.lines:
+    for lanes, line in _together(chapter):
         at = "now" if line.at is None else moment(line.at, now)
         table.add_row(
             "  " + ("" if at == before else at),
-            line.lane,
+            ", ".join(lanes),
             Text(_WHAT.get(line.what, line.what)),
             Text(line.words, style=_style(line)),
         )
         before = at
     return table
+
+
+def _together(chapter: Chapter) -> list[tuple[list[str], Line]]:
+    """The lines, those that several lanes have in common once. Of lanes that make nothing of the record only that is
+    told, where another lane makes something of it."""
+    idle = {line.lane for line in chapter.lines if line.what == "ignored"}
+    lanes = {line.lane for line in chapter.lines if line.lane}
+    found: dict[tuple[float | None, str, str], tuple[list[str], Line]] = {}
+    for line in chapter.lines:
+        if line.what == "committed" and line.lane in idle and idle < lanes:
+            continue
+        names, _ = found.setdefault((line.at, line.what, line.words), ([], line))
+        if line.lane and line.lane not in names:
+            names.append(line.lane)
+    return list(found.values())
 
 
 def _style(line: Line) -> str:

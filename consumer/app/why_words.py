@@ -77,7 +77,8 @@ def person(recipient: str, *, reveal: bool) -> str:
 
 
 def ignored(reason: str) -> str:
-    return f"ignored: {_IGNORED.get(reason, reason)}"
+    """Why a lane makes nothing of a record."""
+    return _IGNORED.get(reason, reason)
 
 
 def unplanned(answer: RouteAnswer) -> str:
@@ -170,5 +171,6 @@ def _open(lane: Mapping[str, Any], where: Mapping[str, Any], now: float) -> str:
     people = where.get("people", 1)
     shared = "nobody else waits for the same text" if people == 1 else f"{people} people wait for the same text"
     goes_in = where.get("goes_in_seconds")
-    then = "" if goes_in is None else f"; as things stand it goes out in {short(goes_in)}"
+    turn = "with the next request" if goes_in == 0 else f"about {short(goes_in or 0.0)} after the next request"
+    then = "" if goes_in is None else f"; as things stand its turn comes {turn}"
     return f"waits since {moment(where['arrived'], now)}, held by {held}; {shared}{then}"
