@@ -161,7 +161,7 @@ class Trap:
         return None
 
 
-def main() -> None:
+def run(arguments: list[str]) -> None:
     """What `vestnik` does, after the trap is laid."""
     STOP.install()
     asked = os.environ.get(KILL_AT, "")
@@ -174,8 +174,8 @@ def main() -> None:
         signal.signal(signal.SIGUSR1, lambda _number, _frame: time.sleep(float(seconds)))
     from consumer.app.cli import app  # noqa: PLC0415
 
-    app(args=sys.argv[1:])
+    app(args=arguments)
 
 
 if __name__ == "__main__":
-    main()
+    run(sys.argv[1:])

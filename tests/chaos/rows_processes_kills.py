@@ -17,7 +17,7 @@ from tests.kafka.ring import shared_bootstrap
 
 SHORT = "session timeout 6 s instead of 30 s, requests time out after 2 s, quotas 30 times as fast"
 RECOVERY_SECONDS = 10.0
-SIDE_BY_SIDE = 2
+SIDE_BY_SIDE = 4
 FULL_KILLS, SELECTED_KILLS = int(os.environ.get("CHAOS_KILLS", "20")), 2
 REPLICAS = 2
 # How often a point is passed within a second or two: the trap springs at a random one of so many calls.

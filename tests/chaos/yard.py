@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from aiohttp import web
@@ -37,6 +37,7 @@ from consumer.streams.reading import committed_offsets, read_whole
 from consumer.streams.settings import KafkaSettings
 from tests.chaos.killpoints import BLOCK_SECONDS, KILL_AT
 from tests.chaos.ledger import Ledger, judged
+from tests.chaos.nursery import nursery
 from tests.chaos.waves import Load, routes
 from tests.kafka.processes import Consumer, eventually
 
@@ -115,6 +116,12 @@ class Armed(Consumer):
         self.environment = {KILL_AT: kill_at, "PYTHONPATH": str(ROOT)}
         if block_seconds:
             self.environment[BLOCK_SECONDS] = str(block_seconds)
+
+    def start(self) -> Self:
+        """Forked from a process that has imported everything."""
+        own = {"VESTNIK_ADMIN_PORT": str(self.port), "VESTNIK_LOG_LEVEL": "info"}
+        self.process = nursery().start(self.command[3:], own | self.environment, self.log_file)
+        return self
 
     def arm(self) -> None:
         self.signal(signal.SIGUSR2)

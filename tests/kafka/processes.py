@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 import yaml
@@ -37,20 +37,33 @@ SESSION_SECONDS = 6
 REQUEST_SECONDS = 3
 
 
+class Running(Protocol):
+    """What is used of `subprocess.Popen`."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int, /) -> None: ...
+
+
 class Consumer:
     """One process of `vestnik run`; its log is kept."""
 
     def __init__(self, config: Path, log: Path) -> None:
-        self._log = log
+        self.log_file = log
         self.port = free_port()
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Running | None = None
         self.command = [str(Path(sys.executable).with_name("vestnik")), "run", "--config", str(config)]
         self.environment: dict[str, str] = {}
 
     def start(self) -> Self:
         own = {"VESTNIK_ADMIN_PORT": str(self.port), "VESTNIK_LOG_LEVEL": "info"}
         environment = os.environ | own | self.environment
-        with self._log.open("ab") as log:
+        with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(self.command, stdout=log, stderr=log, env=environment)
         return self
 
@@ -71,7 +84,7 @@ class Consumer:
 
     @property
     def log(self) -> str:
-        return self._log.read_text(encoding="utf-8", errors="replace")
+        return self.log_file.read_text(encoding="utf-8", errors="replace")
 
     async def get(self, path: str) -> str:
         """A page of the admin port; empty while it does not answer."""
