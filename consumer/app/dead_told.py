@@ -201,6 +201,10 @@ def tell_survey(survey: Survey, run: str, output: Output, *, sent: bool) -> None
         if line.detail and line.fate in (Fate.DIES_AGAIN, Fate.NO_LANE, Fate.IGNORED, Fate.SUPPRESSED):
             told.say(f"  {line.reason}, {line.lane}: {line.detail}")
     told.say(_conclusion(survey, run, sent=sent))
+    for id_, why in survey.refused:
+        told.complain(f"{id_}: {why}")
+    if survey.trouble is not None:
+        told.complain(f"stopped: {survey.trouble.reason} {survey.trouble.detail}".rstrip())
 
 
 def _survey_rows(survey: Survey, lines: Iterable[Line]) -> Iterator[tuple[str, ...]]:
