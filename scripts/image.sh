@@ -75,8 +75,8 @@ inside() {
     mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"
     mount -t tmpfs tmpfs "$root/tmp" && mount --bind "$config" "$root/etc/vestnik"
     mount -t proc proc "$root/proc"
-    cd / && exec env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml \
-      chroot --userspec=10001:10001 --groups= "$root" "$@"' - "$root" "$work/config" "$@"
+    exec chroot --userspec=10001:10001 --groups= "$root" \
+      /usr/bin/env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml "$@"' - "$root" "$work/config" "$@"
 }
 inside vestnik version >/dev/null || refuse "vestnik does not start on a read-only root"
 ! inside sh -c 'touch /etc/vestnik/here /opt/vestnik/here' 2>/dev/null || refuse "its root can be written"
