@@ -54,8 +54,8 @@ def problems(report: Mapping[str, Any], wanted: Pinned) -> Iterator[str]:
         for hole in package.get("vulns", []):
             mended = ", ".join(hole.get("fix_versions", [])) or "nothing yet"
             yield f"{name} {version} has {hole['id']}; mended in {mended}"
-    for name, version in sorted(wanted - seen):
-        yield f"{name} {version} was not looked up"
+    for missing, version in sorted(wanted - seen):
+        yield f"{missing} {version} was not looked up"
 
 
 def audited(requirements: str) -> Mapping[str, Any] | str:
