@@ -5,9 +5,10 @@ from collections import Counter, defaultdict
 from consumer.core.group import Group
 from consumer.core.model import Bounds, Command, Message
 
-# Measured: what a waiting command takes beside its texts, with its places in the outbox's indexes.
-_COMMAND_BYTES = 900
-_GROUP_BYTES = 1000
+# Measured on a whole process (tests/benchmarks/outage.py): what a waiting command takes beside its texts, with its places
+# in the outbox's indexes, the books and the ledger.
+_COMMAND_BYTES = 1300
+_GROUP_BYTES = 1550
 # Russian text takes two bytes a character in memory.
 _CHARACTER_BYTES = 2
 # Sources without a share of their own never get nothing, or they would stand still for ever.
