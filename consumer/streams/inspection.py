@@ -21,6 +21,12 @@ from consumer.streams.settings import KafkaSettings
 
 START_SECONDS = 15.0
 ANSWER_SECONDS = 10.0
+RETRY_SECONDS = 0.2
+_MOVING = (
+    errors.GroupCoordinatorNotAvailableError,
+    errors.NotCoordinatorForGroupError,
+    errors.GroupLoadInProgressError,
+)
 
 # Kafka's numbers of operations: org.apache.kafka.common.acl.AclOperation.
 OPERATIONS = {"Read": 3, "Write": 4, "Create": 5, "Describe": 8, "DescribeConfigs": 10, "IdempotentWrite": 12}
@@ -171,14 +177,23 @@ class Inspector:
         """The group, as its coordinator knows it; one that nobody ever joined is Dead."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                coordinator = await self._admin.find_coordinator(name)
-                answer = await self._admin._send_request(_Groups(name), coordinator)
+                told = await self._described(name)
         except (errors.KafkaError, TimeoutError, OSError, NotImplementedError) as error:
             return trouble_of(error)
-        code, _, state, _, protocol, members, operations = answer.groups[0]
-        if code:
-            return trouble_of(errors.for_code(code)())
+        _, _, state, _, protocol, members, operations = told
         return GroupState(state, protocol, tuple(_member(each) for each in members), allowed(operations))
+
+    async def _described(self, name: str) -> Sequence[Any]:
+        """Asked again while the coordinator moves, or is not ready yet."""
+        while True:
+            try:
+                coordinator = await self._admin.find_coordinator(name)
+                told: Sequence[Any] = (await self._admin._send_request(_Groups(name), coordinator)).groups[0]
+                if not told[0]:
+                    return told
+                raise errors.for_code(told[0])
+            except _MOVING:
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def cluster(self, topics: Iterable[str]) -> Cluster | Trouble:
         """The brokers, each of them asked for its version, and the topics with their settings."""
