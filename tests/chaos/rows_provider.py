@@ -201,7 +201,7 @@ async def _spread(fake: ImshopFake, quay: Quay, start: int, minutes: float) -> S
 def _beside(kind: str, minutes: float) -> Run:
     """One provider fails in this way beside a healthy one: what the healthy one's people notice."""
 
-    @fast(20)
+    @fast(5)
     async def run(folder: Path) -> Outcome:
         async with _healthy() as (fake, quay), gateway(timeout="10s") as (sick, other):
             other.start()
@@ -293,7 +293,7 @@ ROWS = (
     Row(
         "P-11", "one provider hangs for thirty minutes, another is well", "lanes do not touch each other",
         "p99 of the healthy lane within 10 % of before; memory flat",
-        _beside("hang", 30.0), 3.5, selection=False, compressed=PACE.format(20), again="as the route says",
+        _beside("hang", 30.0), 9.0, selection=False, compressed=PACE.format(5), again="as the route says",
         test="tests/kafka/test_processes.py::test_a_blocked_imshop_says_why_and_does_not_touch_bitrix24",
     ),
     Row(
