@@ -1,6 +1,7 @@
 """A process that has imported everything and forks one more for each wish: a start costs moments instead of seconds of
 CPU, so that hundreds of kills take minutes."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -75,23 +76,35 @@ class Nursery:
                 child.ended(self._early.pop(pid))
         return child
 
+    def close(self) -> None:
+        """It ends with its standard input, and so does the thread that listens to it."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(timeout=10)
+
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            word, pid, code = line.split()
-            if word == "born":
-                self._births.append(int(pid))
-                self._born.release()
-            elif int(pid) in self._children:
-                self._children.pop(int(pid)).ended(int(code))
-            else:
-                self._early[int(pid)] = int(code)
+        with self._process.stdout as lines:
+            for line in lines:
+                self._hear(line)
+
+    def _hear(self, line: str) -> None:
+        word, pid, code = line.split()
+        if word == "born":
+            self._births.append(int(pid))
+            self._born.release()
+        elif int(pid) in self._children:
+            self._children.pop(int(pid)).ended(int(code))
+        else:
+            self._early[int(pid)] = int(code)
 
 
 @cache
 def nursery() -> Nursery:
-    """The one of this test process; it ends with its standard input."""
-    return Nursery(Path(__file__).resolve().parents[2])
+    """The one of this test process."""
+    made = Nursery(Path(__file__).resolve().parents[2])
+    atexit.register(made.close)
+    return made
 
 
 # --- the other side ---------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ async def dead_letter(folder: Path) -> Outcome:
                 await place.publish(second.publications(place.plot.sources))
                 assert await consumer.died(30.0), "the trap did not spring"
                 await between.heal()
-                following = place.plain()
+                following = place.consumer()
                 await place.working(following)
                 await place.settled(following)
                 await following.stop()
@@ -79,7 +79,7 @@ async def token_pair(folder: Path) -> Outcome:
                 consumer.arm()
                 assert await consumer.died(40.0), "the trap did not spring"
                 before, killed = place.staff.oauth.refreshes, time.monotonic()
-                following = place.plain()
+                following = place.consumer()
                 await said(following, "invalid_grant")
                 alerts.append(time.monotonic() - killed)
                 await asyncio.sleep(10.0)
@@ -89,7 +89,7 @@ async def token_pair(folder: Path) -> Outcome:
                 await place.recovered(began, 90.0)
                 await following.stop()
                 began = time.monotonic()
-        last = place.plain()
+        last = place.consumer()
         await place.working(last)
         await place.settled(last, 120.0)
         await last.stop()
@@ -120,7 +120,7 @@ async def out_of_memory(folder: Path) -> Outcome:
     ends: Counter[str] = Counter()
     async with yard(folder / "memory", plot("memory"), shared_bootstrap()) as place:
         for number in range(3):
-            consumer = place.plain()
+            consumer = place.consumer()
             await place.working(consumer)
             for fake in place.fakes.values():
                 fake.fail("unavailable")  # so that everything stays in memory
@@ -136,7 +136,7 @@ async def out_of_memory(folder: Path) -> Outcome:
                 consumer.kill()
             place.app.heal()
             place.staff.heal()
-        last = place.plain()
+        last = place.consumer()
         await place.working(last)
         await place.settled(last, 180.0)
         await last.stop()
@@ -168,7 +168,7 @@ async def crash_loop(folder: Path) -> Outcome:
         began = time.monotonic()
         async with place.load(Load(wave_seconds=2.0)):
             while time.monotonic() - began < 300.0:
-                started, consumer = time.monotonic(), place.plain()
+                started, consumer = time.monotonic(), place.consumer()
                 if lives % 2:
                     await asyncio.sleep(5.0)
                 else:
@@ -176,7 +176,7 @@ async def crash_loop(folder: Path) -> Outcome:
                     await asyncio.sleep(dice.uniform(0.5, 2.0))
                 consumer.kill()
                 lives += 1
-        last = place.plain()
+        last = place.consumer()
         await place.working(last)
         await place.settled(last, 600.0)
         await last.stop()

@@ -44,12 +44,12 @@ async def test_a_zombie_sends_no_more_than_it_had_begun(tmp_path: Path) -> None:
 async def test_a_rolling_restart_tells_nobody_twice(tmp_path: Path) -> None:
     async with yard(tmp_path / "rolling", plot("rolling"), shared_bootstrap()) as place:
         began = time.monotonic()
-        replicas = [place.plain(), place.plain()]
+        replicas = [place.consumer(), place.consumer()]
         async with place.load(Load()):
             await place.recovered(began)
             for number in range(2):
                 assert await replicas[number].stop() == 0
-                replicas[number] = place.plain()
+                replicas[number] = place.consumer()
                 await place.ready(replicas[number])
             await place.recovered(time.monotonic())
         await place.settled(replicas[0])
