@@ -106,8 +106,10 @@ class Stall:
         return setup
 
     async def make_topics(self, setup: Setup, partitions: int = 3) -> None:
+        """Those of the lanes, and the shop's own, which takes records of two megabytes."""
+        large = {"max.message.bytes": "2000000"}
         assert await topics.create(self.settings, wanted_topics(setup, 1)) == []
-        assert await topics.create(self.settings, [topics.TopicSpec(self.orders, partitions, 1)]) == []
+        assert await topics.create(self.settings, [topics.TopicSpec(self.orders, partitions, 1, large)]) == []
 
     def consumer(self) -> Consumer:
         log = self._folder / f"consumer-{len(self.consumers)}.log"
@@ -120,7 +122,9 @@ class Stall:
 
     async def publish(self, events: Iterable[bytes | dict[str, Any]]) -> list[Position]:
         """Events by their customer's id; bytes as they are. Many are under way at a time."""
-        producer = AIOKafkaProducer(bootstrap_servers=self.settings.bootstrap, enable_idempotence=True)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.settings.bootstrap, enable_idempotence=True, max_request_size=4_000_000
+        )
         async with asyncio.timeout(60):
             await producer.start()
             try:
