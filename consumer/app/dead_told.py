@@ -222,10 +222,10 @@ def _survey_rows(survey: Survey, lines: Iterable[Line]) -> Iterator[tuple[str, .
 def _conclusion(survey: Survey, run: str, *, sent: bool) -> str:
     if not survey.letters:
         return "No letters are asked for."
+    if not survey.going:
+        return "Nothing went out." if sent else "Nothing would go out."
     if sent:
         return f"{_count(survey.published, 'letter')} redriven as redrive-{run}; each lane sends them at low weight."
-    if not survey.going:
-        return "Nothing would go out."
     return (
         f"{_count(survey.going, 'letter')} would become {_count(survey.told, 'message')}. "
         "This was a dry run; --send does it."

@@ -232,6 +232,8 @@ class _Search:
     # --- what came of it ----------------------------------------------------------------------------------------------
 
     async def _read_journals(self) -> Trouble | None:
+        if self.dossier.focus and self.dossier.chronicles:
+            return None  # one command was looked for here first
         positions = frozenset(sight.record.position for sight in self.dossier.sights)
         for lane in self._question.lanes:
             ids = {self.dossier.focus} if self.dossier.focus else self.dossier.commands(lane)

@@ -1,5 +1,6 @@
 """One record as one line of JSON: {"topic","partition","offset","timestamp","key","value","headers"}."""
 
+import base64
 import json
 from typing import Any
 
@@ -66,6 +67,8 @@ def _bytes(value: Any) -> bytes | None:
         return None
     if isinstance(value, dict) and value.keys() == {"hex"}:
         return bytes.fromhex(_kind(value["hex"], str))
+    if isinstance(value, dict) and value.keys() == {"base64"}:
+        return base64.b64decode(_kind(value["base64"], str), validate=True)
     if isinstance(value, str):
         return value.encode()
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
