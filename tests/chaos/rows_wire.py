@@ -292,10 +292,10 @@ async def churn(folder: Path) -> Outcome:
     lost = {name: lost for name, (lost, _) in counts.items()}
     resent = sum(max(0, received - CHURN) for _, received in counts.values())
     percent = 100 * max(lost.values()) / CHURN
+    said = ", ".join(f"{count} where it closes {name}" for name, count in lost.items())
     return Outcome(
         percent <= 0.1 and not resent,
-        f"{CHURN} requests each: ambiguous {', '.join(f'{count} where it closes {name}' for name, count in lost.items())}"
-        f" ({percent:.2f} % at most), sent twice {resent}",
+        f"{CHURN} requests each: ambiguous {said} ({percent:.2f} % at most), sent twice {resent}",
         {"requests": CHURN * 2, "lost_percent": round(percent, 3), "sent_twice": resent},
     )
 
