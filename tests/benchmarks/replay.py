@@ -52,6 +52,8 @@ DELIVERED, STALE, COPIES = 60, 10, 5
 LEAST_PER_SECOND = 10_000
 MOST_BYTES_PER_EVENT = 100
 POINTS = 0.02
+# Parts of the old messages that have a text of their own.
+UNIQUES = (0.1, 0.0, 1.0)
 
 
 def said(text: str) -> None:
@@ -108,9 +110,9 @@ def worst_window(figures: Figures, seconds: float = 60.0) -> int:
     return worst
 
 
-def live(events: int) -> bool:
+def live(events: int, uniques: Sequence[float] = UNIQUES) -> bool:
     kept = True
-    for unique in (0.0, 0.1, 1.0):
+    for unique in uniques:
         day = Beside(old=events, unique=unique)
         alone, beside = day.without_it(), day.with_it()
         for priority in Priority:
@@ -356,10 +358,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.replay")
     parser.add_argument("what", choices=sorted(SIZES))
     parser.add_argument("--events", type=int)
+    parser.add_argument("--unique", type=float, nargs="*", default=UNIQUES, help="of live: the shares of own texts")
     asked = parser.parse_args(arguments)
     size = asked.events or SIZES[asked.what]
     if asked.what == "live":
-        kept = live(size)
+        kept = live(size, asked.unique)
     else:
         kept = asyncio.run(_plan(size) if asked.what == "plan" else _delivered(size))
     said("all promises kept" if kept else "BROKEN")
