@@ -182,6 +182,8 @@ def test_pauses_kills_and_takeovers_at_random_lose_nobody_and_send_nothing_while
                     in_flight_at_kills += processes[-1].lane.view().in_flight
                     await processes[-1].kill()
                     processes.append(world.process(controlled=True, quota=None).start())
+                case _:
+                    pass
             await seconds(2)
             before = len(world.provider.arrivals)
             await seconds(dice.uniform(1, 30))

@@ -10,6 +10,7 @@ import typer
 from consumer.app.commands.completion import lanes
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
+    FAILED,
     FINE,
     USAGE,
     ConfigPath,
@@ -77,7 +78,7 @@ def lag(
                 break
             pause.wait(every)
     except KeyboardInterrupt:
-        raise typer.Exit(FINE) from None
+        raise typer.Exit(FINE if watch else FAILED) from None
     raise typer.Exit(partly(sum(bool(each.trouble) for each in found), len(found)))
 
 
