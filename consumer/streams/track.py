@@ -46,7 +46,8 @@ class Track:
     def readable_end(self, end: int) -> int:
         """The end of the partition, or our own offset where the library has gone through all that lies between and
         found no record to give."""
-        assignment = self._consumer._subscription.subscription.assignment
+        subscription = self._consumer._subscription.subscription
+        assignment = subscription.assignment if subscription is not None else None
         state = assignment.state_value(self._partition) if assignment is not None else None
         if state is None or not state.has_valid_position or state.position < end:
             return end

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiokafka
+import pytest
 from aiokafka import errors
+from aiokafka.consumer.subscription_state import SubscriptionState
 
 from consumer.core.model import TopicPartition, Trouble
 from consumer.streams.track import Track
@@ -92,3 +94,18 @@ async def test_gaps_are_counted_between_takes_and_within_one() -> None:
     assert (len(got) if not isinstance(got, Trouble) else got, track.skipped) == (2, 2)
     await track.take(2)
     assert (track.skipped, track.expected) == (3, 8)
+
+
+@pytest.mark.parametrize(
+    ("position", "end", "readable"),
+    [(7, 7, 5), (9, 7, 5), (6, 7, 7), (5, 5, 5), (None, 7, 7)],
+    ids=["markers at the end", "gone on since", "records lie between", "at the end", "not begun"],
+)
+async def test_offsets_that_nobody_gets_are_no_lag(position: int | None, end: int, readable: int) -> None:
+    """Markers of transactions take offsets: the library goes over them, and our own offset stays before them."""
+    consumer: Any = LibraryConsumer([])
+    consumer._subscription = SubscriptionState()
+    consumer._subscription.assign_from_user({THEIRS})
+    if position is not None:
+        consumer._subscription.subscription.assignment.state_value(THEIRS).reset_to(position)
+    assert Track(consumer, FIRST, 5).readable_end(end) == readable
