@@ -13,6 +13,8 @@ from consumer.app.why_dossier import Dossier
 from consumer.app.why_lines import Chapter, Line, Story
 from consumer.app.why_words import moment
 
+# More would leave no room for the words.
+LANES_NAMED = 2
 _STYLES = {
     "delivered": "green", "expired": "yellow", "superseded": "yellow", "suppressed": "yellow", "refused": "red",
     "unknown": "red",
@@ -61,7 +63,7 @@ def _grid(chapter: Chapter, now: float) -> Table:
         at = "now" if line.at is None else moment(line.at, now)
         table.add_row(
             "  " + ("" if at == before else at),
-            ", ".join(lanes),
+            ", ".join(lanes) if len(lanes) <= LANES_NAMED else f"{len(lanes)} lanes",
             Text(_WHAT.get(line.what, line.what)),
             Text(line.words, style=_style(line)),
         )
