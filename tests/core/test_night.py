@@ -36,6 +36,7 @@ from consumer.core.model import (
 from consumer.core.outbox import Outbox
 from consumer.core.parking import parked_records
 from consumer.core.ports import Entry
+from consumer.core.repeats import rebuilt
 from consumer.core.turn import slack_with_ladder
 from schemas.journal import AnyRecord, Claim, Outcomes
 
@@ -162,6 +163,22 @@ def test_a_command_sleeps_settles_when_it_is_durable_and_wakes_in_the_morning() 
     assert house.desk.wake(MORNING) == (1, ())
     assert house.tell() == ["a"]
     assert (house.desk.parked, house.desk.drift, len(house.memory.parked)) == (0, 0, 0)
+
+
+def test_a_request_that_goes_out_again_after_a_takeover_keeps_to_the_night() -> None:
+    """Its attempt says nothing of quiet hours; who waits for its outcome does."""
+    house = House()
+    house.plan(one := command("a"), now=EVENING)
+    batch = house.take(EVENING)
+    assert batch is not None
+    house.attempt(batch)
+    heir = House(house.journal)
+    heir.plan(one, now=EVENING)
+    assert heir.desk.in_doubt == 1
+    again = rebuilt(heir.memory.open_attempts[batch.id], heir.epoch).commands
+    assert again[0].quiet is None
+    assert heir.desk.lot.is_quiet(again, NIGHT)
+    assert not heir.desk.lot.is_quiet(again, EVENING)
 
 
 def test_nothing_is_due_before_those_that_came_to_wait_were_looked_at() -> None:
