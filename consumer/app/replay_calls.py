@@ -277,6 +277,9 @@ def _told_sent(
         told.as_json(replay_told.report(foreseen, recorded, sent, troubles))
     else:
         replay_told.tell_sent(foreseen, sent, troubles)
+        if not sys.stderr.isatty():
+            for each in sent.values():
+                told.complain(replay_told.log_line(foreseen, recorded, each))
     if not troubles:
         return FINE
     return PARTLY if any(each.records or each.done for each in sent.values()) else FAILED

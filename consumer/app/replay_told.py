@@ -1,5 +1,6 @@
 """What `vestnik replay` prints: the plan, how far it is, and what came of it."""
 
+import json
 import sys
 import time
 from collections import Counter
@@ -241,3 +242,23 @@ def tell_sent(foreseen: Foreseen, sent: Mapping[str, Sent], troubles: Sequence[s
         told.say(f"Replay {replay} is with its lanes; they tell it as their quotas let them.")
     else:
         told.complain(f"To go on: vestnik replay --resume {replay} --send")
+
+
+def log_line(foreseen: Foreseen, recorded: Recorded, sent: Sent) -> str:
+    """One lane's part of a replay as a line of a log, for whoever collects what commands write to standard error."""
+    return json.dumps(
+        {
+            "event": "replay_published" if sent.done else "replay_unfinished",
+            "level": "info",
+            "timestamp": _moment(time.time()),
+            "lane": sent.lane,
+            "replay": foreseen.wish.asked.replay,
+            "who": recorded.who,
+            "reason": recorded.reason,
+            "again": foreseen.wish.asked.again,
+            "records": sent.records,
+            "commands": sent.commands,
+            "published_before": sent.before,
+        },
+        ensure_ascii=False,
+    )

@@ -16,7 +16,7 @@ from consumer.app.cli import app
 from consumer.app.profiles import lane_profile
 from consumer.app.replay_calls import Manner, Words, WordsError, unfit, wish_from, wrong
 from consumer.app.replay_sending import PLAN_HEADER, Published, Recorded, Sent, _note, plan_note, wish_of
-from consumer.app.replay_told import WHY, WORDS, Progress, report, tell_plan, tell_sent
+from consumer.app.replay_told import WHY, WORDS, Progress, log_line, report, tell_plan, tell_sent
 from consumer.app.replaying import Foreseen, pace_of
 from consumer.app.wiring import lines_streams
 from consumer.core.backfill import Backfilled
@@ -214,6 +214,15 @@ def test_what_was_not_finished_says_how_to_go_on(tmp_path: Path, capsys: pytest.
     ]
     tell_sent(plan, {"app-push": Sent("app-push", 3, 4, done=True)}, [])
     assert f"Replay {replay} is with its lanes" in capsys.readouterr().out
+
+
+def test_who_asked_and_why_is_a_line_for_those_who_collect_logs(tmp_path: Path) -> None:
+    plan = foreseen(tmp_path, event(1))
+    line = json.loads(
+        log_line(plan, Recorded("olga@host", "the portal was down", 0.0), Sent("app-push", 3, 4, done=True))
+    )
+    assert (line["event"], line["who"], line["reason"]) == ("replay_published", "olga@host", "the portal was down")
+    assert (line["replay"], line["lane"], line["records"]) == (plan.wish.asked.replay, "app-push", 3)
 
 
 class Terminal(io.StringIO):

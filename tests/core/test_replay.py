@@ -172,6 +172,7 @@ def test_of_one_thread_only_the_newest_of_the_range_is_told_whatever_their_order
         case = Case().see(*events)
         assert case.fates == {("told", ""): 1, ("superseded", "newer"): 1}
         assert (case.forecast.told, case.forecast.people) == (1, 1)
+        assert case.forecast.estimate(IMSHOP).looked_at == 1
         assert case.wanted(older) is None
         assert case.wanted(newer) is not None
 
