@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from consumer.app.dead import Shelf, letters_since, redriven, span_of
 from consumer.app.profiles import backfill_topic, lane_profile
@@ -105,44 +106,34 @@ class Redrive:
     async def send(self) -> Survey:
         """Publish what goes out. What is counted as published is durable, whatever happens afterwards."""
         survey = Survey()
-        doors: dict[str, BackfillDoor] = {}
-        try:
+        async with _Doors(self.settings) as doors:
             async for each in self._looked_at():
                 if isinstance(each, Trouble):
                     survey.trouble = each
-                    break
-                letter, seen, old = each
-                survey.note(letter, seen)
-                if old is not None:
-                    survey.trouble = await self._put(doors, letter, old, survey)
+                else:
+                    letter, seen, old = each
+                    survey.note(letter, seen)
+                    survey.trouble = None if old is None else await self._put(doors, letter, old, survey)
                 if survey.trouble is not None:
                     break
-            for door in doors.values():
-                survey.trouble = await door.flush() or survey.trouble
-        finally:
-            for door in doors.values():
-                survey.published += door.confirmed
-                await door.__aexit__(None, None, None)
+            survey.trouble = await doors.flush() or survey.trouble
+        survey.published = doors.confirmed
         return survey
 
-    async def _put(
-        self, doors: dict[str, BackfillDoor], letter: Letter, old: Backfilled, survey: Survey
-    ) -> Trouble | None:
+    async def _put(self, doors: "_Doors", letter: Letter, old: Backfilled, survey: Survey) -> Trouble | None:
         """A large record is put alone: where the topic refuses it, the others go on without it."""
         lane = letter.head.lane
-        if lane not in doors:
-            doors[lane] = await BackfillDoor(self.settings, backfill_topic(lane)).__aenter__()
-        door = doors[lane]
-        large = len(old.record.value or b"") > LARGE_BYTES
-        if large and (trouble := await door.flush()):
+        door = await doors.to(lane)
+        if len(old.record.value or b"") <= LARGE_BYTES:
+            return await door.put(old)
+        trouble = await door.flush()
+        if trouble is not None:
             return trouble
-        trouble = await door.put(old) or (await door.flush() if large else None)
-        if trouble is None or trouble.reason != "record_too_large" or not large:
+        trouble = await door.put(old) or await door.flush()
+        if trouble is None or trouble.reason != "record_too_large":
             return trouble
-        survey.published += door.confirmed
         survey.refused.append((letter.head.id, f"{backfill_topic(lane)} takes no record of that size"))
-        await door.__aexit__(None, None, None)
-        del doors[lane]
+        await doors.close(lane)
         return None
 
     # --- letter by letter ---------------------------------------------------------------------------------------------
@@ -222,6 +213,44 @@ class Redrive:
                 plan = only(lane.plan(old, self.asked.now), old.settled_id(lives[0]))
         seen = foreseen(plan, self.asked.now)
         return letter, seen, old if seen.fate is Fate.GOES else None
+
+
+class _Doors:
+    """A door for each lane, opened when it is needed. `confirmed` counts what went through all of them for good."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._open: dict[str, tuple[BackfillDoor, AsyncExitStack]] = {}
+        self.confirmed = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        for lane in list(self._open):
+            await self.close(lane)
+
+    async def to(self, lane: str) -> BackfillDoor:
+        """The lane's own."""
+        if lane not in self._open:
+            stack = AsyncExitStack()
+            door = await stack.enter_async_context(BackfillDoor(self._settings, backfill_topic(lane)))
+            self._open[lane] = (door, stack)
+        return self._open[lane][0]
+
+    async def close(self, lane: str) -> None:
+        """The next record to the lane opens another one."""
+        door, stack = self._open.pop(lane)
+        self.confirmed += door.confirmed
+        await stack.aclose()
+
+    async def flush(self) -> Trouble | None:
+        """Until everything is durable; the first trouble where that cannot be."""
+        for door, _ in self._open.values():
+            trouble = await door.flush()
+            if trouble is not None:
+                return trouble
+        return None
 
 
 @dataclass(frozen=True, slots=True)

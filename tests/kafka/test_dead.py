@@ -93,7 +93,7 @@ async def test_a_thousand_letters_of_three_reasons_are_delivered_once_after_thei
             everything = RENDER + 2 * OVERSIZE + REFUSED
             return await case.letters(first) == everything and len(case.told()) == GOOD
 
-        await eventually("all are dead", dead)
+        await eventually("all are dead", dead, 150.0)
         assert await first.stop() == 0
         by = {
             (each["reason"], each["lane"]): each["letters"]
@@ -122,7 +122,7 @@ async def test_a_thousand_letters_of_three_reasons_are_delivered_once_after_thei
         async def delivered() -> bool:
             return len(case.told()) >= GOOD + 1000 - len(STUBBORN) and await case.letters(second) == len(STUBBORN)
 
-        await eventually("all but the stubborn are told", delivered)
+        await eventually("all but the stubborn are told", delivered, 150.0)
         told = case.told()
         assert len(told) == len(set(told)) == GOOD + 1000 - len(STUBBORN)
         assert not STUBBORN & set(told)

@@ -124,7 +124,7 @@ async def test_ten_planted_stories_are_told_right(tmp_path: Path) -> None:
                 and standing["fast"].get("dead_letters") == {"refused": 1, "render": 1}
             )
 
-        await eventually("everything has come to its end, or waits", settled)
+        await eventually("everything has come to its end, or waits", settled, 120.0)
         # The ends that need no request are in the journal before the next commit, and offsets are a second behind.
         stories = Stories(stall, consumer)
 
@@ -132,7 +132,7 @@ async def test_ten_planted_stories_are_told_right(tmp_path: Path) -> None:
             late = await stories.of("o-late")
             return late.states == {"expired": 1} and all(each["committed"] for each in late.all("committed"))
 
-        await eventually("the ends are in the journal", written)
+        await eventually("the ends are in the journal", written, 120.0)
         await _are_told(stories, stall)
         assert await consumer.stop() == 0
 
