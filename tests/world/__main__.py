@@ -9,13 +9,11 @@ import argparse
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from tests.world.log import Log, Tally, report
 from tests.world.mutants import MUTANTS, SEEDS, Catch, Mutant, hunt
@@ -76,19 +74,18 @@ def chase(mutant: Mutant) -> Catch:
     return hunt(mutant, range(SEEDS))
 
 
-def run_mutants(log: Log, workers: ProcessPoolExecutor) -> int:
-    """Every planted bug must be noticed within `SEEDS` seeds."""
-    began = time.monotonic()
-    caught: dict[str, Any] = {}
-    for catch in workers.map(chase, MUTANTS):
-        name = catch.mutant.name
-        caught[name] = None if catch.seed is None else {"seed": catch.seed, "rules": list(catch.rules)}
-        say(f"{name}: " + ("NOT NOTICED" if catch.seed is None else f"seed {catch.seed}, {', '.join(catch.rules)}"))
-    missed = [name for name, catch in caught.items() if catch is None]
-    seconds = round(time.monotonic() - began, 1)
-    log.write({"mutants": len(caught), "missed": missed, "seconds": seconds, "caught": caught})
-    say(f"{len(caught) - len(missed)} of {len(caught)} mutants noticed")
-    return len(missed)
+def run_mutants(log: Log, workers: ProcessPoolExecutor, done: set[str]) -> int:
+    """Every planted bug must be noticed within `SEEDS` seeds. Each has a line of its own as soon as it has come out."""
+    missed = 0
+    hunts = [workers.submit(chase, mutant) for mutant in MUTANTS if mutant.name not in done]
+    for finished in as_completed(hunts):
+        catch = finished.result()
+        missed += catch.seed is None
+        log.write({"mutant": catch.mutant.name, "seed": catch.seed, "rules": list(catch.rules)})
+        how = "NOT NOTICED" if catch.seed is None else f"seed {catch.seed}, {', '.join(catch.rules)}"
+        say(f"{catch.mutant.name}: {how}")
+    say(f"{len(MUTANTS) - missed} of {len(MUTANTS)} mutants noticed")
+    return missed
 
 
 def seed_range(text: str) -> range:
@@ -116,8 +113,8 @@ def main() -> int:
     with pool(chosen.processes) as workers:
         if chosen.seeds:
             failed += run_seeds(chosen.seeds, log, workers, log.finished() if chosen.resume else set())
-        if chosen.mutants and not (chosen.resume and log.hunted()):
-            failed += run_mutants(log, workers)
+        if chosen.mutants:
+            failed += run_mutants(log, workers, log.noticed() if chosen.resume else set())
     if chosen.report:
         say(report(log.records))
     return int(failed > 0)

@@ -81,10 +81,10 @@ class Log:
         """The ranges that were run with the sources as they are."""
         return {str(record["seeds"]) for record in self.records if "seeds" in record and unchanged(record["commit"])}
 
-    def hunted(self) -> bool:
-        """Whether every planted bug was noticed with the sources as they are."""
-        hunts = [record for record in self.records if "mutants" in record and unchanged(record["commit"])]
-        return any(not hunt["missed"] for hunt in hunts)
+    def noticed(self) -> set[str]:
+        """The planted bugs that were noticed with the sources as they are."""
+        hunts = [record for record in self.records if "mutant" in record and unchanged(record["commit"])]
+        return {str(hunt["mutant"]) for hunt in hunts if hunt["seed"] is not None}
 
 
 def commit() -> str:
@@ -116,8 +116,23 @@ def report(records: Sequence[dict[str, Any]]) -> str:
         for seed in range(int(first), int(end) + 1):
             last[seed] = run["failed"].get(str(seed), [])
     lines = [f"{name}: {w:.0f} worlds, {v:.0f} with violations, {s:.0f} s" for name, (w, v, s) in counts.items()]
-    hunts = [record for record in records if "mutants" in record]
-    lines += [f"{h['commit']}: {h['mutants'] - len(h['missed'])} of {h['mutants']} mutants noticed" for h in hunts]
+    for name, (noticed, missed) in _hunts(records).items():
+        lines.append(
+            f"{name}: {noticed} of {noticed + len(missed)} mutants noticed" + "".join(f"; not: {m}" for m in missed)
+        )
     failing = {seed: rules for seed, rules in sorted(last.items()) if rules}
     lines.append(f"{len(last)} seeds, {len(failing)} open: {failing}" if failing else f"{len(last)} seeds, none open")
     return "\n".join(lines)
+
+
+def _hunts(records: Sequence[dict[str, Any]]) -> dict[str, tuple[int, list[str]]]:
+    """How many planted bugs were noticed at each commit, and which were not."""
+    found: dict[str, tuple[int, list[str]]] = {}
+    for record in records:
+        count, missed = found.get(record["commit"], (0, []))
+        if "mutants" in record:  # a whole hunt in one line, as it once was written
+            found[record["commit"]] = (count + record["mutants"] - len(record["missed"]), missed + record["missed"])
+        elif "mutant" in record:
+            lost = [] if record["seed"] is not None else [record["mutant"]]
+            found[record["commit"]] = (count + 1 - len(lost), missed + lost)
+    return found
