@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
-from consumer.core.facts import CommitFailed, Fact, LaneCrashed, LaneGauges, OffsetsSkipped, RequestWithdrawn
+from consumer.core.facts import CommitFailed, Fact, LaneCrashed, LaneGauges, LaneStuck, OffsetsSkipped, RequestWithdrawn
 from consumer.core.model import Position, Record, TopicPartition
 from tests.world.adapters import JOURNAL, LETTERS
 from tests.world.lives import Life
@@ -245,7 +245,8 @@ class Witness:
 
     def fact(self, life: Life, fact: Fact) -> None:
         match fact:
-            case LaneCrashed():
+            case LaneCrashed() | LaneStuck():
+                # No fault of a world is a reason for a watchdog: whatever is in the way is outside, and said.
                 self.blame("crash", f"{life.name}: {fact}")
             case LaneGauges():
                 self.most_waiting = max(self.most_waiting, fact.waiting)
