@@ -23,6 +23,7 @@ from tests.benchmarks.outage_inside import Minute, Result, Task
 MEMORY_MIB = 256.0
 SLOPE_MIB = 1.0
 SETTLING_MINUTES = 3
+FULL_PART = 0.99
 FULL = Task("")
 # The backlog fills within the first half minute, so that what is measured is the time after it.
 QUICK = replace(FULL, per_second=40.0, calm_minutes=1.0, outage_minutes=12.0, commands=1000)
@@ -56,9 +57,10 @@ def slope_mib(minutes: Sequence[Minute]) -> float:
 
 
 def figures(task: Task, result: Result) -> dict[str, Any]:
-    """What is to be judged. The backlog counts as full when no more than a poll fits in."""
+    """What is to be judged. The backlog is full, by count or by bytes, when no more of what comes is let in."""
     out = [each for each in result.minutes if each.out]
-    full = [each for each in out if each.waiting >= task.commands]
+    most = max((each.waiting for each in out), default=0)
+    full = [each for each in out if each.waiting >= FULL_PART * most]
     flat = full[SETTLING_MINUTES:]
     return {
         "simulated": "virtual time",
