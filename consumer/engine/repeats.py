@@ -27,8 +27,9 @@ class RepeatFlight(Flight):
 
     async def _answered(self, verdicts: Verdicts) -> None:
         """That this repeat did not happen says nothing of what went before it: the attempt stays open."""
-        if all(isinstance(verdict, Blocked | Deferred) for verdict in verdicts):
-            await self._wait_again(verdicts[0].reason)
+        reasons = [verdict.reason for verdict in verdicts if isinstance(verdict, Blocked | Deferred)]
+        if len(reasons) == len(verdicts):
+            await self._wait_again(reasons[0])
         else:
             await Flight._answered(self, verdicts)
 
