@@ -172,7 +172,7 @@ async def crash_loop(folder: Path) -> Outcome:
                 if lives % 2:
                     await asyncio.sleep(5.0)
                 else:
-                    await place.recovered(started, 60.0)
+                    await place.recovered(started, 180.0)
                     await asyncio.sleep(dice.uniform(0.5, 2.0))
                 consumer.kill()
                 lives += 1
