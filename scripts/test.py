@@ -181,12 +181,7 @@ def the_rest(tally: Tally) -> None:
     tests(tally, run("rest", [sys.executable, *rest]))
     for ring in RINGS:
         if has_tests(ring):
-            tests(
-                tally,
-                run(
-                    ring, [sys.executable, *pytest_command(ring, "-n", "2", "--dist", "loadgroup", "-m", ring, "tests")]
-                ),
-            )
+            tests(tally, run(ring, [sys.executable, *pytest_command(ring, "-n", "2", "-m", ring, "tests")]))
 
 
 def main() -> int:

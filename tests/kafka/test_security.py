@@ -15,8 +15,6 @@ from tests.contract.worlds import KafkaWorld, seated
 from tests.kafka.expiry import through_expiries
 from tests.kafka.secured import PASSWORD, REAUTH_SECONDS, Issuer, SecuredKafka
 
-pytestmark = pytest.mark.xdist_group("secured kafka")
-
 Way = Callable[[SecuredKafka], KafkaSettings]
 
 
