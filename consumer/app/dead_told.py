@@ -12,6 +12,7 @@ from rich.text import Text
 from consumer.app import told
 from consumer.app.dead_original import shown_headers, shown_key, shown_value
 from consumer.app.dead_redrive import Line, Survey
+from consumer.app.masking import clipped
 from consumer.app.told import Output
 from consumer.core.redrive import FATES, Fate, Letter, Tally, tallied
 from consumer.core.redrive_advice import ADVICE
@@ -66,7 +67,7 @@ def _summary(letter: Letter) -> dict[str, Any]:
         "id": head.id,
         "lane": head.lane,
         "reason": str(head.reason),
-        "detail": head.detail,
+        "detail": clipped(head.detail),
         "route": head.route,
         "command": head.command,
         "original": {"topic": head.topic, "partition": head.partition, "offset": head.offset, "at": head.timestamp},
@@ -115,6 +116,7 @@ def tell_letter(letter: Letter, lives: str, output: Output, *, reveal: bool) -> 
         told.as_json(
             _summary(letter)
             | {
+                "detail": letter.head.detail if reveal else clipped(letter.head.detail),
                 "means": advice.means,
                 "mend": advice.mend,
                 "redriven": lives,
@@ -127,7 +129,7 @@ def tell_letter(letter: Letter, lives: str, output: Output, *, reveal: bool) -> 
         )
         return
     console = told.console()
-    for name, words in _told_of(letter, lives):
+    for name, words in _told_of(letter, lives, reveal=reveal):
         console.print(_Field(name, words))
     console.print(_Field("key", shown_key(original.key, reveal=reveal) or "none"))
     for name, text in shown_headers(original.headers, reveal=reveal):
@@ -136,7 +138,7 @@ def tell_letter(letter: Letter, lives: str, output: Output, *, reveal: bool) -> 
     told.say(value)
 
 
-def _told_of(letter: Letter, lives: str) -> Iterator[tuple[str, str]]:
+def _told_of(letter: Letter, lives: str, *, reveal: bool) -> Iterator[tuple[str, str]]:
     head, advice = letter.head, ADVICE[letter.reason]
     yield "letter", head.id
     yield "died", f"{moment(letter.died_at)} on the lane {head.lane}" + (f", route {head.route}" if head.route else "")
@@ -147,7 +149,8 @@ def _told_of(letter: Letter, lives: str) -> Iterator[tuple[str, str]]:
         yield "command", f"{head.command} (`vestnik why {head.command}` tells its story)"
     yield "reason", f"{head.reason}: {advice.means}"
     if head.detail:
-        yield "detail", head.detail
+        # A provider's own words may name whom it refused.
+        yield "detail", head.detail if reveal else clipped(head.detail)
     yield "to do", advice.mend
     yield "redriven", lives
 

@@ -135,6 +135,16 @@ def test_one_letter_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) 
     assert (document["masked"], document["key"], document["mend"]) == (True, "**", ADVICE[DeadReason.RENDER].mend)
 
 
+@pytest.mark.parametrize("output", Output)
+def test_a_providers_words_are_masked_too(output: Output, capsys: pytest.CaptureFixture[str]) -> None:
+    dead_told.tell_letter(letter(detail=f"no {PHONE}"), "no", output, reveal=False)
+    assert PHONE not in capsys.readouterr().out
+    dead_told.tell_letter(letter(detail=f"no {PHONE}"), "no", output, reveal=True)
+    assert f"no {PHONE}" in capsys.readouterr().out
+    dead_told.tell_letters([letter(detail=f"no {PHONE}")], 1, output)
+    assert PHONE not in capsys.readouterr().out
+
+
 def test_a_redrive_says_what_becomes_of_each_letter(capsys: pytest.CaptureFixture[str]) -> None:
     survey = Survey()
     survey.note(letter(), Foreseen(Fate.GOES, 2))
