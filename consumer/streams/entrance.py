@@ -58,7 +58,9 @@ def _words(where: str, error: BaseException, arguments: Mapping[str, Any]) -> Tr
     tls = next((each for each in chain if isinstance(each, ssl.SSLError)), None)
     if tls is not None:
         return Trouble("tls_failed", f"{where}: {_handshake(tls.reason or type(tls).__name__)}")
-    return _refusal(where, error, str(arguments.get("sasl_mechanism"))) or _hang_up(where, error)
+    refusal = _refusal(where, error, str(arguments.get("sasl_mechanism")))
+    by_tls = str(arguments["security_protocol"]).endswith("SSL")
+    return refusal or (_hang_up(where, error) if by_tls else None)
 
 
 def _refusal(where: str, error: BaseException, mechanism: str) -> Trouble | None:
