@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from consumer.engine.run import UNFINISHED
 from tests.chaos.ledger import Ledger, merged
 from tests.chaos.row import Outcome, Row
 from tests.chaos.rows_processes_kills import OVERLOAD, SHORT
@@ -21,8 +22,6 @@ from tests.kafka.server import KafkaServer
 EXIT_SECONDS = 25.0
 AFTER_SECONDS = 0.1
 SELECTED_ROUNDS, FULL_ROUNDS = 3, 10
-# The exit code where something was left that the process could not bring to its end.
-UNDELIVERED = 75
 
 
 @dataclass(slots=True)
@@ -33,13 +32,16 @@ class Stops:
     seconds: list[float] = field(default_factory=list)
     codes: list[int] = field(default_factory=list)
     late: int = 0
+    load: float = 0.0
     ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def good(self) -> bool:
         # Who was not answered is in doubt; where the provider answers, nobody is told twice.
         told = self.ledger.kept if self.state == "provider hanging" else self.ledger.clean
-        return told and max(self.seconds) <= EXIT_SECONDS and self.late == 0 and set(self.codes) <= {0, 75}
+        # What the clocks of a machine say that is many times overloaded is no news of us.
+        in_time = (max(self.seconds) <= EXIT_SECONDS and self.late == 0) or self.load > OVERLOAD
+        return told and in_time and set(self.codes) <= {0, UNFINISHED}
 
 
 async def stopped(place: Yard, consumer: Consumer, stops: Stops) -> None:
@@ -152,7 +154,7 @@ async def finished(place: Yard, stops: Stops) -> None:
     last = place.consumer()
     await place.working(last)
     await place.settled(last, 180.0)
-    assert await last.stop() in (0, UNDELIVERED)
+    assert await last.stop() in (0, UNFINISHED)
     stops.ledger = await place.judged()
 
 
