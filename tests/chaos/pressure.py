@@ -47,6 +47,7 @@ lanes:
     mode: live
     start_at: earliest
     quota: {{requests: {requests}, per: {per}s}}
+    backlog: {{commands: {backlog}}}
 routes: routes
 admin: {{port: 0}}
 """
@@ -65,7 +66,8 @@ ROUTES = """\
 @dataclass(frozen=True, slots=True)
 class Load:
     """`per_second` events, `total` of them, each text for `alike` people in a row; of a hundred records `poison` are
-    broken. The provider allows `requests` in `per` seconds. `users` 0: everybody is somebody else."""
+    broken. The provider allows `requests` in `per` seconds, and
+    `backlog` commands may wait. `users` 0: everybody is somebody else."""
 
     folder: str
     url: str
@@ -77,6 +79,7 @@ class Load:
     per: float = 1.0
     poison: int = 0
     users: int = 0
+    backlog: int = 100_000
     log_level: str = "warning"
 
 
@@ -216,7 +219,7 @@ def _setup(load: Load) -> Setup:
     (folder / "routes").mkdir(exist_ok=True)
     (folder / "routes" / "orders.yaml").write_text(ROUTES, "utf-8")
     path = folder / "vestnik.yaml"
-    path.write_text(CONFIG.format(url=load.url, requests=load.requests, per=load.per), "utf-8")
+    path.write_text(CONFIG.format(url=load.url, requests=load.requests, per=load.per, backlog=load.backlog), "utf-8")
     found = load_setup(path, {"IMSHOP_KEY": KEY})
     if not isinstance(found, Setup):
         raise TypeError("; ".join(str(problem) for problem in found))

@@ -79,7 +79,7 @@ async def _trouble(folder: Path, phones: tuple[str, ...]) -> tuple[dict[str, str
             )
             broken = b"{" if number % 25 == 7 else b""
             run.broker.publish(test_canaries.SOURCE, broken + value, key=phone.encode())
-        await run.feed(lambda: not imshop.faults and not portal.faults and len(imshop.deliveries) > len(phones) // 2)
+        await run.feed(lambda: not imshop.faults and not portal.faults and len(imshop.deliveries) > len(phones) // 5)
         try:
             test_canaries.fall(run)
         except RuntimeError:

@@ -188,12 +188,13 @@ async def _healthy() -> AsyncIterator[tuple[ImshopFake, Quay]]:
 
 
 async def _spread(fake: ImshopFake, quay: Quay, start: int, minutes: float) -> Spread:
-    """Seconds from event to delivery, of an order every eight seconds, each with a text of its own."""
+    """Seconds from event to delivery, of two orders every fifteen seconds, each with a text of its own: the second one
+    waits for the quota."""
     published: dict[str, float] = {}
-    for number in range(start, start + int(minutes * 60 / 8)):
+    for number in range(start, start + int(minutes * 8)):
         quay.publish(id=f"e{number}", to=f"p{number}", texts=[f"order {number}"])
         published[f"p{number}"] = now()
-        await seconds(8)
+        await seconds(15 * (number % 2))
     await quay.settled()
     return Spread.of([each.at - published[each.recipient] for each in fake.deliveries if each.recipient in published])
 
@@ -201,7 +202,7 @@ async def _spread(fake: ImshopFake, quay: Quay, start: int, minutes: float) -> S
 def _beside(kind: str, minutes: float) -> Run:
     """One provider fails in this way beside a healthy one: what the healthy one's people notice."""
 
-    @fast(5)
+    @fast(2)
     async def run(folder: Path) -> Outcome:
         async with _healthy() as (fake, quay), gateway(timeout="10s") as (sick, other):
             other.start()
@@ -291,9 +292,9 @@ ROWS = (
         test="tests/sinks/test_bitrix24_lane.py::test_what_a_batch_did_not_come_to_is_sent_again_and_nothing_else",
     ),
     Row(
-        "P-11", "one provider hangs for thirty minutes, another is well", "lanes do not touch each other",
+        "P-11", "one provider hangs for ten minutes, another is well", "lanes do not touch each other",
         "p99 of the healthy lane within 10 % of before; memory flat",
-        _beside("hang", 30.0), 9.0, selection=False, compressed=PACE.format(5), again="as the route says",
+        _beside("hang", 10.0), 8.0, selection=False, compressed=PACE.format(2), again="as the route says",
         test="tests/kafka/test_processes.py::test_a_blocked_imshop_says_why_and_does_not_touch_bitrix24",
     ),
     Row(
