@@ -121,7 +121,7 @@ async def told_all(place: Yard, numbers: range) -> list[int]:
 
 def _words(publication: Publication) -> tuple[str, str]:
     customer = (publication.key or b"").decode()
-    found = re.search(rb'"public_id":"([^"]+)"', publication.value)
+    found = re.search(rb'"source_status":"([^"]+)"', publication.value)
     assert found is not None
     return customer, f"Оплачено, волна {found[1].decode()}"
 
