@@ -88,8 +88,8 @@ async def outage(folder: Path) -> Outcome:
     return Outcome(
         found.highest_mib <= RSS_LIMIT_MIB and slope <= SLOPE_LIMIT and not lost and unseen <= 0 and not last["drift"],
         f"134,400 events, 36 a second, an hour of outage: memory {found.highest_mib:.0f} MiB at most, {slope:+.2f} "
-        f"MiB a minute once the outbox was full (after {full:.0f} s), {waiting} commands of {load.backlog} waiting; lost "
-        f"{lost}, told twice {again}, outcomes {dict(sorted(ends.items()))}",
+        f"MiB a minute once the outbox was full (after {full:.0f} s), {waiting} commands of {load.backlog} waiting; "
+        f"lost {lost}, told twice {again}, outcomes {dict(sorted(ends.items()))}",
         {"rss_mib": round(found.highest_mib, 1), "slope_mib_per_minute": round(slope, 2), "lost": lost,
          "waiting": waiting, "duplicates": again},
     )  # fmt: skip
