@@ -73,7 +73,7 @@ inside() {
   unshare --mount bash -ec '
     root=$1 config=$2; shift 2
     mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"
-    mount -t tmpfs tmpfs "$root/tmp" && mount --bind "$config" "$root/etc/vestnik"
+    mount -t tmpfs tmpfs "$root/tmp" && mount -t tmpfs tmpfs "$root/var/tmp" && mount --bind "$config" "$root/etc/vestnik"
     mount -t proc proc "$root/proc"
     exec chroot --userspec=10001:10001 --groups= "$root" \
       /usr/bin/env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml "$@"' - "$root" "$work/config" "$@"
@@ -81,7 +81,7 @@ inside() {
 inside vestnik version >/dev/null || refuse "vestnik does not start on a read-only root"
 ! inside sh -c 'touch /etc/vestnik/here /opt/vestnik/here' 2>/dev/null || refuse "its root can be written"
 
-inside vestnik run --lines /etc/vestnik/events.jsonl --out /tmp/out >"$work/run.log" 2>&1 &
+inside vestnik run --lines /etc/vestnik/events.jsonl --out /var/tmp/out >"$work/run.log" 2>&1 &
 process=$!
 for _ in $(seq 120); do grep -q M-428 "$work/run.log" && break; sleep 0.5; done
 grep -q "M-428" "$work/run.log" || { cat "$work/run.log"; refuse "nobody was told within a minute"; }
