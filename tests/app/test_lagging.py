@@ -1,7 +1,10 @@
 """`vestnik lag`: what it makes of marks, journals and groups."""
 
 import json
+import signal
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -172,17 +175,13 @@ def test_records_from_a_file_have_no_lag(tmp_path: Path) -> None:
     assert (told.exit_code, "no kafka" in told.stderr) == (USAGE, True)
 
 
-def test_watching_ends_cleanly_when_it_is_told_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    looks: list[float] = []
-
-    def interrupt(seconds: float) -> None:
-        looks.append(seconds)
-        if len(looks) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr("consumer.app.commands.lag.time.sleep", interrupt)
-    words = ["lag", "-c", str(write(tmp_path, CLOSED, "[]")), "--watch", "--every", "1", "-o", "json"]
-    told = CliRunner().invoke(app, words)
-    assert told.exit_code == 0
-    assert [json.loads(line)[0]["lane"] for line in told.stdout.splitlines()] == ["app-push", "app-push"]
-    assert looks == [1.0, 1.0]
+def test_watching_ends_cleanly_when_it_is_told_to(tmp_path: Path) -> None:
+    vestnik = Path(sys.executable).with_name("vestnik")
+    words = ["lag", "-c", str(write(tmp_path, CLOSED, "[]")), "--watch", "--every", "0.5", "-o", "json"]
+    with subprocess.Popen([str(vestnik), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        looks = [json.loads(process.stdout.readline()) for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert [look[0]["lane"] for look in looks] == ["app-push", "app-push"]
+    assert (process.returncode, errors) == (0, "")
