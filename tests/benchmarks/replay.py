@@ -151,13 +151,23 @@ class Shop:
         command = [vestnik, "replay", *words, "--config", str(self.config), "--output", "json"]
         with tempfile.TemporaryFile("w+") as output:
             process = subprocess.Popen(command, stdout=output)
-            # The usage of this one process: that of all children would have the broker's tools in it.
+            most_bytes = 0
+            # Asked of the process itself: what the system sums up has the parent's memory in it, from before the start.
+            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+                most_bytes = max(most_bytes, _resident_bytes(process.pid))
+                time.sleep(0.1)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             output.seek(0)
             if process.returncode:
                 raise RuntimeError(f"exit code {process.returncode}")
-            return json.load(output), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+            return json.load(output), usage.ru_utime + usage.ru_stime, most_bytes
+
+
+def _resident_bytes(pid: int) -> int:
+    """The most that it has had in memory so far; 0 when it has ended."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
 
 
 @asynccontextmanager
