@@ -14,6 +14,7 @@ import argparse
 import asyncio
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,7 @@ DELIVERED, STALE, COPIES = 60, 10, 5
 LEAST_PER_SECOND = 10_000
 MOST_BYTES_PER_EVENT = 100
 POINTS = 0.02
+LOOK_SECONDS = 0.1
 # Parts of the old messages that have a text of their own.
 UNIQUES = (0.1, 0.0, 1.0)
 
@@ -153,9 +155,10 @@ class Shop:
             process = subprocess.Popen(command, stdout=output)
             most_bytes = 0
             # Asked of the process itself: what the system sums up has the parent's memory in it, from before the start.
-            while os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG) is None:
+            ended = os.pidfd_open(process.pid)
+            while not select.select([ended], [], [], LOOK_SECONDS)[0]:
                 most_bytes = max(most_bytes, _resident_bytes(process.pid))
-                time.sleep(0.1)
+            os.close(ended)
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             output.seek(0)
