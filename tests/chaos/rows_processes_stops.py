@@ -168,7 +168,7 @@ async def brokers_down(folder: Path, rounds: int) -> Stops:
                 consumer = place.consumer()
                 load = Load(seed=1, waves=3, first_wave=number * 3)
                 await place.publish(load.publications(place.plot.sources))
-                await place.recovered(began)
+                await place.recovered(began, 150.0)
                 await asyncio.to_thread(server.kill)
                 await asyncio.sleep(1.0)
                 await stopped(place, consumer, stops)
