@@ -117,8 +117,11 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.outage", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--quick", action="store_true", help="twelve minutes with less of everything")
+    parser.add_argument("--per-second", type=float, help=f"records published a second (default {FULL.per_second:.0f})")
+    parser.add_argument("--commands", type=int, help="the lane's backlog (default: the configuration's)")
     options = parser.parse_args(arguments)
     task = QUICK if options.quick else FULL
+    task = replace(task, per_second=options.per_second or task.per_second, commands=options.commands or task.commands)
     result = simulate(task)
     told = figures(task, result)
     wrong = faults(told)
