@@ -214,7 +214,7 @@ MUTANTS = (
         "await self._landed(self._settings.drain_seconds)",
         "[f.cancel() for f in self._aloft]",
     ),
-    Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping()", "False"),
+    Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping() or", "False or"),
     Mutant(
         "a partition that appears later starts at its end",
         f"{RECOVERY}:starts",
