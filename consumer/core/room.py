@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 from consumer.core.group import Group
 from consumer.core.model import Bounds, Command, Message
 
-# Measured on a whole process (tests/benchmarks/outage.py): what a waiting command takes beside its texts, with its places
-# in the outbox's indexes, the books and the ledger.
+# Measured on a whole process (tests/benchmarks/outage.py): what a waiting command takes beside its texts, with its
+# places in the indexes of the outbox, the books and the ledger.
 _COMMAND_BYTES = 1300
 _GROUP_BYTES = 1550
 # Russian text takes two bytes a character in memory.
