@@ -14,7 +14,8 @@ from consumer.engine.view import LaneView
 CRASHES = 3
 CRASH_WINDOW_SECONDS = 300.0
 RESTART_SECONDS = 1.0
-EXIT_SECONDS = 25.0
+# The interpreter ends after that, within a second: 25 s in all are promised.
+EXIT_SECONDS = 24.0
 
 # Exit codes beside 0 for a clean stop; the last two are those of sysexits.h.
 FAILED = 1

@@ -37,8 +37,8 @@ class Stops:
 
     @property
     def good(self) -> bool:
-        # Who was not answered is in doubt; where the provider answers, nobody is told twice.
-        told = self.ledger.kept if self.state == "provider hanging" else self.ledger.clean
+        # Who was not answered is in doubt, and so is an answer that no broker takes down; else nobody is told twice.
+        told = self.ledger.kept if self.state in ("provider hanging", BROKERS_DOWN) else self.ledger.clean
         # What the clocks of a machine say that is many times overloaded is no news of us.
         in_time = (max(self.seconds) <= EXIT_SECONDS and self.late == 0) or self.load > OVERLOAD
         return told and in_time and set(self.codes) <= {0, UNFINISHED}
@@ -308,7 +308,7 @@ ROWS = (
         minutes=3.5,
         selection=True,
         compressed=SHORT,
-        again="nothing, where the provider answers",
+        again="nothing, where provider and brokers answer",
         test=TEST,
     ),
     *(
@@ -321,7 +321,7 @@ ROWS = (
             minutes=5.0,
             selection=False,
             compressed=SHORT,
-            again="nothing, where the provider answers",
+            again="nothing, where provider and brokers answer",
         )
         for letter, state in zip("abcdefg", ALL_STATES, strict=True)
     ),
