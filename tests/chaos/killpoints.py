@@ -85,7 +85,7 @@ def spots() -> Mapping[str, Spot]:
         "after-commit": After(KafkaSource, "commit"),
         "dead-letter": During(KafkaDeadLetters, "append", 0.0005),
         "token-refresh": During(ProviderSink, "ready", 0.1),
-        "revoke": During(Lane, "revoked", 0.0),
+        "revoke": Before(Lane, "revoked"),
         "token-kept": Before(FilePen, "write"),
         "dead-letter-asked": During(KafkaDeadLetters, "append", 0.3),
     }
