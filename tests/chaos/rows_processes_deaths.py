@@ -166,7 +166,7 @@ async def crash_loop(folder: Path) -> Outcome:
     lives, dice = 0, Random(5)
     async with yard(folder / "loop", plot("loop", requests=10, per_seconds=20.0), shared_bootstrap()) as place:
         began = time.monotonic()
-        async with place.load(Load(wave_seconds=2.0)):
+        async with place.load(Load(wave_seconds=8.0, step_every=0)):
             while time.monotonic() - began < 300.0:
                 started, consumer = time.monotonic(), place.consumer()
                 if lives % 2:
