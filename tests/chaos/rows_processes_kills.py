@@ -45,7 +45,7 @@ async def kills(place: Yard, point: str, count: int, dice: Random) -> Killed:
         people = [_armed(place, point, dice), _armed(place, point, dice)]
         await place.recovered(began, 90.0)
         for _ in range(count):
-            owner = await _owner(place, people)
+            owner = await _owner(place, people, point)
             await asyncio.sleep(dice.uniform(0.2, 1.5))
             killed = await _killed(place, point, owner, people, dice)
             # What was on its way when the process died arrives within moments; later is the next process's.
@@ -61,13 +61,15 @@ def _armed(place: Yard, point: str, dice: Random) -> Armed:
     return place.consumer(kill_at=f"{point}:{dice.randint(1, CALLS.get(point, 6))}")
 
 
-async def _owner(place: Yard, people: Sequence[Armed]) -> Armed:
-    """Who has the staff's lane, once everybody is ready."""
+async def _owner(place: Yard, people: Sequence[Armed], point: str) -> Armed:
+    """Who has the lane on which the point is passed, once all are ready: only the first one's requests wait for one
+    another, and only the staff's has tokens."""
+    lane = 0 if point == "gate-wait" else 1
     for consumer in people:
         await place.ready(consumer)
     while True:
         for consumer in people:
-            if (await place.states(consumer))[1] == "working":
+            if (await place.states(consumer))[lane] == "working":
                 return consumer
         await asyncio.sleep(0.2)
 
