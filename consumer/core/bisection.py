@@ -84,6 +84,13 @@ class Bisection:
         case = next((case for case in self._cases if case.ready), None)
         return () if case is None else case.parcels(case.ask())
 
+    def withdraw(self, commands: Sequence[Command]) -> None:
+        """These have ended between `take` and the wire."""
+        cases = dict.fromkeys(self._case_of[command.id] for command in commands if command.id in self._case_of)
+        for case in cases:
+            self._forget(case.withdraw({command.id for command in commands}))
+            self._close(case)
+
     # --- what came of it ----------------------------------------------------------------------------------------------
 
     def suspects(self, batch: Batch) -> bool:

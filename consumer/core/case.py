@@ -1,7 +1,7 @@
 """One refused batch, and the search for those in it who are guilty."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from consumer.core.model import Command, Message, Parcel, Refused
 
@@ -113,6 +113,15 @@ class Case:
         # The last aside is the smallest, and the next to be asked.
         self.rest, self.asked, self.aside = self.rest + self.aside, [], []
 
+    def withdraw(self, ids: Collection[bytes]) -> list[Command]:
+        """Some of those who were to be asked are taken off the request before it leaves. Nothing is known any more of
+        those beside them."""
+        gone = [command for unit in self.asked for command in unit if command.id in ids]
+        if gone:
+            self.asked = list(_without(self.asked, ids))
+            self.rest, self.aside = self.rest + self.aside, []
+        return gone
+
     def returned(self) -> None:
         """The request did not happen."""
         if self.aside:
@@ -145,7 +154,7 @@ class Case:
         return found
 
 
-def _without(chosen: Iterable[Unit], ids: set[bytes]) -> Iterator[Unit]:
+def _without(chosen: Iterable[Unit], ids: Collection[bytes]) -> Iterator[Unit]:
     for unit in chosen:
         kept = tuple(command for command in unit if command.id not in ids)
         if kept:

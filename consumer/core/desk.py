@@ -193,6 +193,12 @@ class Desk:
                     self.memory.mark_attempted(command.thread, command.rank)
         return parcels
 
+    def sift(self, parcels: Iterable[Parcel], now: float) -> tuple[tuple[Parcel, ...], tuple[Ended, ...]]:
+        """What was taken without those who must not be told any more; their ends."""
+        kept, ended = self.doorman.sift(parcels, now)
+        self.bisection.withdraw([end.command for end in ended])
+        return kept, ended
+
     def _part_is_next(self, capacity: Capacity, *, probe: bool) -> bool:
         if not self.bisection.ready or (capacity.total is not None and self.bisection.least > capacity.total):
             return False

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from consumer.core.bisection import refused_whole
 from consumer.core.case import Case
 from consumer.core.desk import PART_EVERY
+from consumer.core.doorman import Doorman
 from consumer.core.model import (
     Batch,
     Blocked,
@@ -460,3 +461,38 @@ def test_who_leaves_the_rest_takes_nothing_from_the_search() -> None:
     case.drop(lambda one: one.recipient == "c")
     assert [unit[0].recipient for unit in case.search] == ["a", "b"]
     assert [unit[0].recipient for unit in case.rest] == ["d"]
+
+
+class Listing(Lane):
+    """The same, with a list of people who are not to be told any more."""
+
+    def __init__(self, *guilty: str) -> None:
+        super().__init__(*guilty)
+        self.listed: set[str] = set()
+        self.desk.doorman = Doorman(self.desk.books, self.desk.outbox, lambda who, _now: who in self.listed)
+
+    def request(self, *, probe: bool = False) -> Batch:
+        batch = super().request(probe=probe)
+        parcels, ended = self.desk.sift(batch.parcels, 1000.0)
+        self.ends |= {end.command.recipient: (end.outcome, end.reason) for end in ended}
+        return Batch(batch.id, batch.epoch, parcels)
+
+
+@pytest.mark.parametrize("listed", [("a",), ("a", "b"), ("a", "b", "c", "d")])
+def test_who_is_listed_while_a_part_is_bound_is_asked_about_no_more(listed: tuple[str, ...]) -> None:
+    lane = Listing("d")
+    lane.people("a", "b", "c", "d")
+    lane.ask()
+    lane.listed.update(listed)
+    batch = lane.request()
+    if batch.parcels:
+        # What is left of the part does not happen, and is asked again.
+        lane.hear(batch, (Deferred("limit", limit=True),))
+    while lane.desk.due:
+        batch = lane.request()
+        if batch.parcels:
+            lane.hear(batch, (lane.answer(batch),))
+    assert {name for name, (outcome, _) in lane.ends.items() if outcome is Outcome.SUPPRESSED} == set(listed)
+    assert set(lane.told) == {"a", "b", "c"} - set(listed)
+    assert not lane.desk.books.live
+    assert lane.desk.drift == 0
