@@ -18,7 +18,7 @@ from consumer.streams.settings import Timing
 
 pytest.importorskip("confluent_kafka")
 
-TOPICS = ("shop.orders", "vestnik.dead-letters", "vestnik.journal.mass", "vestnik.backfill.mass")
+TOPICS = ("shop.orders", "vestnik.control", "vestnik.dead-letters", "vestnik.journal.mass", "vestnik.backfill.mass")
 CONFIG = """
 kafka: {{bootstrap: "{bootstrap}"}}
 topics: {{sources: [shop.orders]}}
