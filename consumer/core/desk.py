@@ -57,10 +57,10 @@ class Desk:
         self.restored = len(memory.parked)
         self.books = self._books = Books(ledger, memory)
         self.lot = Lot(self._books, outbox)
-        self.doorman = Doorman(self._books, outbox, listed)
+        self.bisection = Bisection()
+        self.doorman = Doorman(self._books, outbox, listed, self.bisection.withdraw)
         self._doubts: dict[str, OpenAttempt] = {}
         self._doubted: set[bytes] = set()
-        self.bisection = Bisection()
         self._since_part = 0
 
     # --- records in ---------------------------------------------------------------------------------------------------
@@ -192,12 +192,6 @@ class Desk:
                 if command.thread is not None:
                     self.memory.mark_attempted(command.thread, command.rank)
         return parcels
-
-    def sift(self, parcels: Iterable[Parcel], now: float) -> tuple[tuple[Parcel, ...], tuple[Ended, ...]]:
-        """What was taken without those who must not be told any more; their ends."""
-        kept, ended = self.doorman.sift(parcels, now)
-        self.bisection.withdraw([end.command for end in ended])
-        return kept, ended
 
     def _part_is_next(self, capacity: Capacity, *, probe: bool) -> bool:
         if not self.bisection.ready or (capacity.total is not None and self.bisection.least > capacity.total):

@@ -1,6 +1,6 @@
 """Who must not be told: listed, told often enough already, or asleep just now."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from consumer.core.books import Books
 from consumer.core.eviction import Eviction
@@ -11,6 +11,9 @@ from consumer.core.outbox import Outbox
 Listed = Callable[[str, float], bool]
 """Whether the list of suppressions names a recipient at a moment, in broker seconds."""
 
+Withdraw = Callable[[Sequence[Command]], None]
+"""Told of those who were bound and have ended: the search in a refused batch goes on without them."""
+
 
 def nobody(_recipient: str, _now: float) -> bool:
     """A list without anybody."""
@@ -20,10 +23,11 @@ def nobody(_recipient: str, _now: float) -> bool:
 class Doorman:
     """Asked when a command comes in, again when a request has bound it, and of all that waits when the list changes."""
 
-    def __init__(self, books: Books, outbox: Outbox, listed: Listed = nobody) -> None:
+    def __init__(self, books: Books, outbox: Outbox, listed: Listed, withdraw: Withdraw) -> None:
         self._books = books
         self._outbox = outbox
         self._listed = listed
+        self._withdraw = withdraw
 
     def refused(self, command: Command, now: float) -> Ended | None:
         """Its end, where its recipient is not to be told: it is in the books as over. What is under way counts for the
@@ -48,6 +52,7 @@ class Doorman:
             commands = tuple(command for command in parcel.commands if command.id not in over) if ends else ()
             kept.append(parcel._replace(commands=commands) if ends else parcel)
             ended.extend(ends)
+        self._withdraw([end.command for end in ended])
         return tuple(parcel for parcel in kept if parcel.commands), tuple(ended)
 
     def eviction(self, lot: Lot) -> Eviction:

@@ -121,7 +121,7 @@ class Tenure:
         now = self._office.clock.now()
         capacity = self.gate.fit(self._office.parts.sink.capacity)
         parcels = self.desk.take(now, self.gate.gap_seconds, capacity, probe=self.gate.probing)
-        parcels, ended = self.desk.sift(parcels, now)
+        parcels, ended = self.desk.doorman.sift(parcels, now)
         report_ends(self._office, ended)
         if not parcels:
             return None

@@ -469,11 +469,12 @@ class Listing(Lane):
     def __init__(self, *guilty: str) -> None:
         super().__init__(*guilty)
         self.listed: set[str] = set()
-        self.desk.doorman = Doorman(self.desk.books, self.desk.outbox, lambda who, _now: who in self.listed)
+        desk = self.desk
+        desk.doorman = Doorman(desk.books, desk.outbox, lambda who, _now: who in self.listed, desk.bisection.withdraw)
 
     def request(self, *, probe: bool = False) -> Batch:
         batch = super().request(probe=probe)
-        parcels, ended = self.desk.sift(batch.parcels, 1000.0)
+        parcels, ended = self.desk.doorman.sift(batch.parcels, 1000.0)
         self.ends |= {end.command.recipient: (end.outcome, end.reason) for end in ended}
         return Batch(batch.id, batch.epoch, parcels)
 

@@ -111,7 +111,7 @@ class House:
 
     def take(self, now: float = MORNING) -> Batch | None:
         self.desk.hush(now)
-        parcels, _ = self.desk.sift(self.desk.take(now, 6.0, ROOM), now)
+        parcels, _ = self.desk.doorman.sift(self.desk.take(now, 6.0, ROOM), now)
         self.number += 1
         return Batch(f"{self.epoch}.{self.number}", self.epoch, parcels) if parcels else None
 
