@@ -156,14 +156,13 @@ class Lane:
         """Stand by until assigned, then claim, recover and work until that assignment is over."""
         await self._until(lambda: self._stopping or bool(self._assignment.partitions))
         generation = self._assignment.generation
-        if self._stopping or not await self._claim(generation):
+        if self._stopping:
             return
-        tenure = self._tenure
-        if tenure is None or not await self._begin(tenure, generation):
-            return
-        self._move("working")
-        await self._work(tenure, generation)
+        if await self._claim(generation) and (tenure := self._tenure) and await self._begin(tenure, generation):
+            self._move("working")
+            await self._work(tenure, generation)
         if not self._stopping:
+            # Also who was assigned and came too late to claim, or to begin, stands by.
             self._move("standby")
         if self._current(generation):
             # Deposed although the group still names us: let the other learn that it is not the owner, then claim anew.

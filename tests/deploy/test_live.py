@@ -34,6 +34,7 @@ DEMO = (
 MAY_FIRE = {"VestnikDeliveredLate", "VestnikDeadLetters"}
 
 
+@pytest.mark.long
 async def test_every_panel_has_data_and_nobody_is_woken_for_nothing(tmp_path: Path) -> None:
     demo = await asyncio.create_subprocess_exec(*DEMO, stdout=PIPE, stderr=DEVNULL)
     try:

@@ -1,10 +1,11 @@
 """Owners die, hang and come back; the next one goes on where the journal ends."""
 
+import asyncio
 import random
 
 import pytest
 
-from consumer.core.facts import CommandsReleased, RequestWithdrawn
+from consumer.core.facts import CommandsReleased, LaneStuck, RequestWithdrawn
 from consumer.core.model import Quota
 from tests.engine.harness import GROUP, JOURNAL, World, people, seconds
 from tests.virtual import virtual
@@ -218,3 +219,24 @@ async def test_an_owner_whose_claim_came_too_late_goes_on_as_it_was_under_the_ne
     assert world.provider.worst_window() == 1
     assert owner.said(CommandsReleased) == []
     await owner.stop()
+
+
+@virtual
+async def test_who_was_assigned_too_late_to_claim_stands_by() -> None:
+    """It would look like a recovery that never ends: to people, to probes, and to its own watchdog."""
+    world = World(session_seconds=10.0, rebalance_seconds=5.0)
+    first = world.process().start()
+    await seconds(1)
+    second = world.process().start()
+    await seconds(30)
+    # The group gives it the partitions and takes them away again before its claim is on record.
+    await second.lane.assigned(frozenset(first.lane.view().partitions))
+    await asyncio.sleep(0)
+    assert second.lane.view().state == "recovering"
+    await second.lane.revoked()
+    await seconds(5)
+    assert second.lane.view().state == "standby"
+    await seconds(200)
+    assert second.said(LaneStuck) == []
+    await first.stop()
+    await second.stop()

@@ -59,6 +59,7 @@ async def the_doctor_finds_nothing(place: Town, url: str) -> None:
     assert seen["processes", url] == "ok"
 
 
+@pytest.mark.long
 async def test_a_pause_from_another_process_outlives_a_restart_and_the_lag_is_known_while_nobody_runs(
     tmp_path: Path, bootstrap: str
 ) -> None:

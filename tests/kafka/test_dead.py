@@ -77,6 +77,7 @@ class Case:
         return [seen.recipient for seen in (*self.many.deliveries, *self.one.deliveries)]
 
 
+@pytest.mark.long
 async def test_a_thousand_letters_of_three_reasons_are_delivered_once_after_their_cause_is_mended(
     tmp_path: Path,
 ) -> None:
@@ -164,6 +165,7 @@ class Mortuary:
         await self._letters.stop()
 
 
+@pytest.mark.long
 async def test_letters_are_listed_shown_exported_and_those_that_were_cut_are_read_again(tmp_path: Path) -> None:
     """The source has what the letter lacks; a backfill topic that takes no record of that size stops nobody else."""
     async with Gateway() as first, Gateway() as second, Stall(tmp_path, shared_bootstrap()) as stall:

@@ -51,6 +51,7 @@ async def handed_over(place: Town, old: Consumer, packages: Path | None) -> Cons
     return new
 
 
+@pytest.mark.long
 async def test_a_former_version_and_this_one_own_the_lanes_in_turn(tmp_path: Path, bootstrap: str) -> None:
     packages = former.unpacked(tmp_path / "former")
     assert former.place_of(packages).is_relative_to(packages)

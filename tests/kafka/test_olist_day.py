@@ -32,6 +32,7 @@ def bootstrap() -> Iterator[str]:
         yield server.bootstrap
 
 
+@pytest.mark.long
 async def test_a_day_of_real_orders_is_told_without_loss(tmp_path: Path, bootstrap: str) -> None:
     """Published twice, byte for byte: the second time nobody is told anything."""
     orders = read_orders(OLIST)

@@ -95,6 +95,7 @@ class Told:
         return [line for line in self.lines if line["what"] == what]
 
 
+@pytest.mark.long
 async def test_ten_planted_stories_are_told_right(tmp_path: Path) -> None:
     """Acceptance 7."""
     async with Gateway() as fast, Gateway() as slow, Gateway() as lossy, Stall(tmp_path, shared_bootstrap()) as stall:
