@@ -328,3 +328,6 @@ class MemoryGroup:
             del self.members[name]
         if self.members:
             self._assign()
+        else:
+            # Who was thrown out comes anew, and must hear of it to do so.
+            self.bell.ring()
