@@ -117,9 +117,8 @@ class Case:
         """Some of those who were to be asked are taken off the request before it leaves. Nothing is known any more of
         those beside them."""
         gone = [command for unit in self.asked for command in unit if command.id in ids]
-        if gone:
-            self.asked = list(_without(self.asked, ids))
-            self.rest, self.aside = self.rest + self.aside, []
+        self.asked = list(_without(self.asked, ids))
+        self.rest, self.aside = self.rest + self.aside, []
         return gone
 
     def returned(self) -> None:
