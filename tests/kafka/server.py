@@ -36,7 +36,9 @@ def fetch_jars() -> Path:
         command = ["mvn", "-B", "-q", "-f", str(HERE / "pom.xml"), *goal]
         subprocess.run(command, check=True, timeout=MAVEN_SECONDS, capture_output=True)
         if not JARS.is_dir():
-            Path(folder, "jars").rename(JARS)
+            # Two processes may fetch at once on a fresh machine: the first one's are as good.
+            with suppress(OSError):
+                Path(folder, "jars").rename(JARS)
     return JARS
 
 
