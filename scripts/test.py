@@ -1,7 +1,7 @@
 """Everything that must hold before a change lands: style, types, every ring of tests, and all branches of the core.
 
 The last line is exactly `N passed, N failed, N skipped`. A check that is not a test (style, types, coverage) counts as
-one. With VESTNIK_ALL_RINGS=1 a skipped ring fails the run.
+one. With ALL_RINGS=1 a skipped ring fails the run.
 """
 
 import os
@@ -169,7 +169,7 @@ def note_missing_rings(tally: Tally) -> None:
     for ring, missing in RINGS.items():
         reason = missing() if has_tests(ring) else None
         if reason is None and not all_demanded() and LONG in marks(ring):
-            tally.notes.append(f"left out: the long tests of ring {ring}; VESTNIK_ALL_RINGS=1 runs them")
+            tally.notes.append(f"left out: the long tests of ring {ring}; ALL_RINGS=1 runs them")
         if reason:  # its tests are counted already: as skipped, or as failed where they are demanded
             tally.notes.append(f"skipped ring: {ring} ({reason})")
 

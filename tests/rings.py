@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import cast
 
-ALL_RINGS_VARIABLE = "VESTNIK_ALL_RINGS"
+ALL_RINGS_VARIABLE = "ALL_RINGS"
 
 # Only this input may be missing where every ring is demanded: it is large and does not belong to the repository.
 MAY_BE_MISSING = "olist"

@@ -21,7 +21,7 @@ SUITE = """<testsuites><testsuite tests="4" failures="1" errors="0" skipped="2">
 @pytest.fixture
 def reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(run, "REPORTS", tmp_path)
-    monkeypatch.delenv("VESTNIK_ALL_RINGS", raising=False)
+    monkeypatch.delenv("ALL_RINGS", raising=False)
     return tmp_path
 
 
@@ -62,7 +62,7 @@ def test_where_every_ring_is_demanded_only_the_large_input_may_be_missing() -> N
 
 @pytest.mark.parametrize(("value", "demanded"), [("1", True), ("0", False), ("", False)])
 def test_a_variable_demands_every_ring(value: str, *, demanded: bool) -> None:
-    assert all_demanded({"VESTNIK_ALL_RINGS": value}) is demanded
+    assert all_demanded({"ALL_RINGS": value}) is demanded
 
 
 def test_a_stage_that_hangs_is_ended_and_told(monkeypatch: pytest.MonkeyPatch, reports: Path) -> None:

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, replace
 from functools import partial
 
-from consumer.core.bisection import Sentence
+from consumer.core.bisection import Sentence, refused_whole
 from consumer.core.desk import Desk
 from consumer.core.facts import CommandEnded
 from consumer.core.landing import Landed, land
@@ -26,10 +26,15 @@ class RepeatFlight(Flight):
     restored: OpenAttempt | None = None
 
     async def _answered(self, verdicts: Verdicts) -> None:
-        """That this repeat did not happen says nothing of what went before it: the attempt stays open."""
+        """That this repeat did not happen says nothing of what went before it: the attempt stays open. One that is
+        refused whole will not be repeated under its key, and what went before it may still arrive: the routes decide
+        whether its people are told under another one."""
         reasons = [verdict.reason for verdict in verdicts if isinstance(verdict, Blocked | Deferred)]
+        refusal = refused_whole(verdicts)
         if len(reasons) == len(verdicts):
             await self._wait_again(reasons[0])
+        elif refusal is not None:
+            await self._land(land(self.batch, (Unsure(refusal.reason),), self.office.memory))
         else:
             await Flight._answered(self, verdicts)
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from consumer.core.model import Batch, Blocked, Deferred, Verdict
+from consumer.core.model import Batch, Blocked, Deferred, Refused, Verdict
 from schemas.journal import Attempt, Landing, Repeat
 from tests.engine.harness import LETTERS, Process, Provider, World, people, seconds
 from tests.virtual import virtual
@@ -211,6 +211,28 @@ def test_a_repeat_that_did_not_happen_undoes_nothing(verdict: Verdict) -> None:
         assert world.ends() == {"delivered": 1}
         assert world.provider.repeats == {}
         assert told_the_same(world.keyed.requests)
+        await process.stop()
+
+    run()
+
+
+@pytest.mark.parametrize(("unsure", "end"), [("stop", "unknown"), ("repeat", "delivered")])
+def test_a_refused_repeat_tells_nobody_under_a_new_key_whom_its_route_does_not(unsure: str, end: str) -> None:
+    """The first request had happened; only its answer was lost (seed 2146 of the worlds)."""
+
+    @virtual
+    async def run() -> None:
+        world = KeyedWorld()
+        world.loses(1)
+        moods: list[Verdict | None] = [Refused("bad_text"), None]
+        world.provider.mood = lambda _: moods.pop() if moods else None
+        process = world.keyed_process().start()
+        for person in people(3):
+            world.publish(id=person, to=person, unsure=unsure)
+        await world.settled()
+        assert not moods
+        assert world.ends() == {end: 3}
+        assert len(world.provider.repeats) == (0 if unsure == "stop" else 3)
         await process.stop()
 
     run()
