@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from consumer.core.desk import Admitted, Desk
-from consumer.core.facts import RecordPlanned, RecordRepeated
+from consumer.core.facts import OffsetsSkipped, RecordPlanned, RecordRepeated
 from consumer.core.flood import Floods
 from consumer.core.model import Ignored, Plan, Planned, Record, Rejected, TopicPartition, Trouble
 from consumer.core.ports import Extent
@@ -51,6 +51,8 @@ class Intake:
             await self._work_off()
             polled = await source.poll(self.held(), POLL_SECONDS)
             if isinstance(polled, Trouble):
+                if await self._read_on(polled):
+                    continue
                 board.block(_cause(polled), polled.reason, polled.detail)
                 await asyncio.sleep(TROUBLE_PAUSE_SECONDS)
                 continue
@@ -59,6 +61,22 @@ class Intake:
             if polled:
                 board.clear(f"source {polled[0].position.topic_partition}")
                 await self._take_in(polled)
+
+    async def _read_on(self, trouble: Trouble) -> bool:
+        """Retention has taken what was to be read next: count it and read on behind the gap, as a new owner would.
+        What lies beyond the end is a topic that was made anew: no jump that nobody asked for."""
+        partition, source = trouble.partition, self._office.parts.source
+        if trouble.reason != "offset_out_of_range" or partition is None:
+            return False
+        extents = await source.extents()
+        extent = None if isinstance(extents, Trouble) else extents.get(partition)
+        expected = self.expected.get(partition)
+        if extent is None or expected is None or expected >= extent.beginning:
+            return False
+        self.expected[partition] = extent.beginning
+        source.seek({partition: extent.beginning})
+        self._office.parts.emit(OffsetsSkipped(self._office.lane, *partition, extent.beginning - expected))
+        return True
 
     def behind(self, partition: TopicPartition, extent: Extent) -> int:
         """How many records of a partition were not admitted yet."""

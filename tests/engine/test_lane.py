@@ -3,8 +3,9 @@
 import asyncio
 from itertools import pairwise
 
-from consumer.core.facts import CommandEnded, LaneBlocked, LaneGauges, LaneUnblocked, RecordRepeated
+from consumer.core.facts import CommandEnded, LaneBlocked, LaneGauges, LaneUnblocked, OffsetsSkipped, RecordRepeated
 from consumer.core.model import Blocked, Bounds, Capacity, Deferred, Outcome, Refused, Trouble, Unsure
+from consumer.streams.memory_broker import Log
 from tests.engine.harness import GROUP, JOURNAL, LETTERS, SOURCE, Process, World, people, seconds
 from tests.virtual import virtual
 
@@ -370,4 +371,37 @@ async def test_a_partition_that_appears_later_is_read_from_its_beginning() -> No
         world.publish(id=person, to=person)
     await world.settled(200)
     assert world.provider.told == set(people(30))
+    await process.stop()
+
+
+@virtual
+async def test_what_retention_takes_under_a_lane_is_counted_and_the_rest_is_told() -> None:
+    """Seed 2211 of the worlds."""
+    world = World(partitions=1)
+    process = world.process().start()
+    world.publish(id="e1", to="u1")
+    await world.settled(60)
+    world.broker.stall(SOURCE)
+    for person in people(10):
+        world.publish(id=f"e-{person}", to=person)
+    world.broker.trim(SOURCE, 0, 5)
+    world.broker.stall(SOURCE, None)
+    await world.settled(60)
+    assert [fact.count for fact in process.said(OffsetsSkipped)] == [4]
+    assert world.provider.told == {"u1", "u4", "u5", "u6", "u7", "u8", "u9"}
+    await process.stop()
+
+
+@virtual
+async def test_a_topic_made_anew_under_a_lane_moves_nobody_without_a_word() -> None:
+    world = World(partitions=1)
+    process = world.process().start()
+    for person in people(10):
+        world.publish(id=person, to=person)
+    await world.settled(60)
+    world.broker.topics[SOURCE].logs[0] = Log()
+    world.publish(id="new", to="newcomer")
+    await seconds(10)
+    assert [blockage.reason for blockage in process.lane.view().blockages] == ["offset_out_of_range"]
+    assert "newcomer" not in world.provider.told
     await process.stop()

@@ -33,21 +33,21 @@ def started(place: Town, packages: Path | None) -> Consumer:
     return consumer.start()
 
 
+async def lanes_are(place: Town, consumer: Consumer, state: str) -> None:
+    async def reached() -> bool:
+        lanes = [await consumer.lane(name) for name in place.world.fakes]
+        return all(lane.get("state") == state for lane in lanes)
+
+    await eventually(f"all lanes are {state}", reached)
+
+
 async def handed_over(place: Town, old: Consumer, packages: Path | None) -> Consumer:
     """The next one stands by before the last one goes, as a deployment does it."""
+    await lanes_are(place, old, "working")
     new = started(place, packages)
-
-    async def ready() -> bool:
-        return (await new.lane(APP_PUSH)).get("state") == "standby"
-
-    async def working() -> bool:
-        lanes = [await new.lane(name) for name in place.world.fakes]
-        return all(lane.get("state") == "working" for lane in lanes)
-
-    await eventually("the next one stands by", ready)
-    await asyncio.sleep(2)
+    await lanes_are(place, new, "standby")
     assert await old.stop() == 0
-    await eventually("the next one works", working)
+    await lanes_are(place, new, "working")
     return new
 
 
@@ -60,7 +60,6 @@ async def test_a_former_version_and_this_one_own_the_lanes_in_turn(tmp_path: Pat
         selling = asyncio.create_task(place.sell(Pace(seconds=15.0, per_second=6.0)))
         for version in (None, packages, None):
             consumer = await handed_over(place, consumer, version)
-            await asyncio.sleep(2)
         await selling
         await eventually("everything ended", lambda: place.over(consumer), 120.0)
         assert await consumer.stop() == 0
