@@ -1,8 +1,9 @@
 """Which fields a template names, whether its events have them, and how many different texts can come of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -25,7 +26,17 @@ _COARSER = {
     "time": Cardinality.BUCKETED,
     "length": Cardinality.BUCKETED,
 }
-_DATE_FILTERS = ("day", "date", "time", "default")
+# What a filter takes; whatever else a field is, the filter fails with every event.
+_TAKES: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "money": ("a number", (int, Decimal)),
+    "number": ("a number", (int, Decimal)),
+    "plural": ("a number", (int, Decimal)),
+    "day": ("a date", (date,)),
+    "date": ("a date", (date,)),
+    "time": ("a time", (datetime,)),
+    "phone": ("a text", (str,)),
+    "shorten": ("a text", (str, int, Decimal)),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +114,28 @@ def _type_name(model: type[Event]) -> str:
 
 
 def shown_flaws(tree: nodes.Template, models: Sequence[type[Event]]) -> Iterator[Flaw]:
-    """Fields that stand in a text though they are none: parts, lists, and dates without a filter."""
+    """Fields that stand in a text though they are none: parts, lists, and dates without a filter; and fields given to
+    filters that cannot say them."""
+    yield from _misfit_flaws(tree, models)
     for output in tree.find_all(nodes.Output):
         for part in output.nodes:
             path = plain_path(part)
             found = meaning(path, models[0]) if path and models else None
             if isinstance(found, Meaning):
                 yield from _shown(path, found, part.lineno)
+
+
+def _misfit_flaws(tree: nodes.Template, models: Sequence[type[Event]]) -> Iterator[Flaw]:
+    for node in tree.find_all(nodes.Filter):
+        wanted, path = _TAKES.get(node.name), plain_path(node.node) if node.node else ()
+        found = meaning(path, models[0]) if wanted and path and models else None
+        if wanted and isinstance(found, Meaning) and not _fits(found, wanted[1]):
+            yield Flaw(node.lineno, f'"{".".join(path)}" is not {wanted[0]}, which {node.name} wants')
+
+
+def _fits(found: Meaning, wanted: tuple[type, ...]) -> bool:
+    known = list(kinds(found.annotation))
+    return not known or any(issubclass(kind, wanted) and not issubclass(kind, bool) for kind in known)
 
 
 def _shown(path: FieldPath, found: Meaning, line: int) -> Iterator[Flaw]:

@@ -125,6 +125,10 @@ def _forbidden(tree: nodes.Node) -> Flaw | None:
         if not isinstance(node, _ALLOWED_NODES):
             name = type(node).__name__.lower()
             return Flaw(node.lineno, f'"{name}" is not possible in a template', "fields, filters and if are")
+        if isinstance(node, nodes.Getattr) and (node.attr.startswith("_") or not plain_path(node)):
+            return Flaw(
+                node.lineno, f'".{node.attr}" is no field of an event', "a template reaches fields, nothing else"
+            )
     return None
 
 

@@ -151,3 +151,28 @@ def test_an_expression_that_is_none_is_told() -> None:
 def test_only_a_checked_expression_has_a_tree() -> None:
     with pytest.raises(TypeError, match="not an expression"):
         expression_tree("a b")
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ("{{ order.public_id | money }}", '"order.public_id" is not a number, which money wants'),
+        (
+            "{{ order.payment.paid | plural('a', 'b', 'c') }}",
+            '"order.payment.paid" is not a number, which plural wants',
+        ),
+        ("{{ order.total | day }}", '"order.total" is not a date, which day wants'),
+        ("{{ order.delivery.storage_until | time }}", '"order.delivery.storage_until" is not a time, which time wants'),
+        ("{{ order.items_count | phone }}", '"order.items_count" is not a text, which phone wants'),
+    ],
+)
+def test_a_field_that_a_filter_cannot_say_is_told(source: str, problem: str) -> None:
+    text = READY.replace("Заказ {{ order.public_id }} ждёт вас", source)
+    assert problems(text) == [f"routes.yaml:12: route order-ready: title: {problem}"]
+
+
+@pytest.mark.parametrize(
+    "source", ["{{ event.type | shorten }}", "{{ order.total | number }}", "{{ order.id | quote }}"]
+)
+def test_a_field_that_a_filter_can_say_is_fine(source: str) -> None:
+    assert isinstance(load_routes({"a.yaml": READY.replace("Заказ {{ order.public_id }} ждёт вас", source)}), RouteSet)
