@@ -43,7 +43,19 @@ def decode(value: bytes | None, bytes_limit: int) -> Event | Undecodable | Ignor
     return _suspicion(value) or _validated(value)
 
 
+def document_of(value: bytes, bytes_limit: int) -> Any:
+    """Bytes that are JSON and not yet an event of ours, read as strictly, as plain data; or Undecodable."""
+    if len(value) > bytes_limit:
+        return Undecodable(DeadReason.OVERSIZE, f"{len(value)} bytes, more than {bytes_limit}")
+    return _document(value)
+
+
 def _suspicion(value: bytes) -> Undecodable | None:
+    document = _document(value)
+    return document if isinstance(document, Undecodable) else None
+
+
+def _document(value: bytes) -> Any:
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -53,12 +65,11 @@ def _suspicion(value: bytes) -> Undecodable | None:
     if sum(value.count(mark) for mark in _MARKS) > VALUES_LIMIT:
         return Undecodable(DeadReason.OVERSIZE, f"more than {VALUES_LIMIT} values")
     try:
-        _STRICT_JSON.decode(text)
+        return _STRICT_JSON.decode(text)
     except _StrangeError as strange:
         return Undecodable(strange.reason, strange.detail)
     except json.JSONDecodeError as error:
         return Undecodable(DeadReason.INVALID_JSON, f"{error.msg} at character {error.pos}")
-    return None
 
 
 # One of these stands before or in every value but the first; those in texts count too, and nobody writes so many.
