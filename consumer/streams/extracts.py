@@ -9,11 +9,11 @@ import aiokafka
 from aiokafka.errors import KafkaError, UnsupportedVersionError
 from aiokafka.partitioner import murmur2
 
-from consumer.core.model import Position, Record, TopicPartition, Trouble
+from consumer.core.model import Record, TopicPartition, Trouble
 from consumer.core.ports import Extent
 from consumer.streams.clients import probe, trouble_of
 from consumer.streams.entrance import explained
-from consumer.streams.reading import reading_client
+from consumer.streams.reading import reading_client, record_of
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
@@ -91,7 +91,7 @@ class Extracts:
                 return
             if found:
                 heard = loop.time()
-                yield [_record(each) for each in found if each.offset < end]
+                yield [record_of(each) for each in found if each.offset < end]
             elif await self._passed(track.partition, end):
                 return  # behind the last record stands what is none
             elif loop.time() - heard > SILENCE_SECONDS:
@@ -122,13 +122,3 @@ async def extracts(settings: KafkaSettings) -> AsyncIterator[Extracts | Trouble]
         except (KafkaError, OSError, TimeoutError) as error:
             found = await explained(trouble_of(error), arguments)
         yield found if isinstance(found, Trouble) else Extracts(found)
-
-
-def _record(found: Any) -> Record:
-    return Record(
-        Position(found.topic, found.partition, found.offset),
-        found.timestamp / 1000,
-        found.key,
-        found.value,
-        tuple(found.headers),
-    )

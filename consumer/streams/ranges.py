@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import aiokafka
 from aiokafka.errors import KafkaError
 
-from consumer.core.model import Position, Record, TopicPartition, Trouble
+from consumer.core.model import Record, TopicPartition, Trouble
 from consumer.streams.clients import trouble_of
-from consumer.streams.reading import reading_client
+from consumer.streams.reading import reading_client, record_of
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
@@ -154,14 +154,3 @@ async def _taken(track: Track, stretch: Stretch) -> Sequence[Record] | Trouble:
     if isinstance(taken, Trouble):
         return taken
     return [record_of(each) for each in taken if each.offset < stretch.end]
-
-
-def record_of(found: Any) -> Record:
-    """The library's record as ours."""
-    return Record(
-        Position(found.topic, found.partition, found.offset),
-        found.timestamp / 1000,
-        found.key,
-        found.value,
-        tuple(found.headers),
-    )

@@ -44,7 +44,7 @@ async def read_one(settings: KafkaSettings, position: Position) -> Record | Trou
             if isinstance(reader, Trouble):
                 return reader
             reader.seek(partition, position.offset)
-            found = _record(await reader.getone(partition))
+            found = record_of(await reader.getone(partition))
             return found if found.position == position else gone
     except OffsetOutOfRangeError:
         return gone
@@ -105,11 +105,12 @@ async def _everything(reader: Any) -> list[Record]:
     for partition in partitions:
         while await reader.position(partition) < ends[partition]:
             found = await reader.getmany(partition, timeout_ms=POLL_MS)
-            records.extend(_record(each) for each in found.get(partition, ()) if each.offset < ends[partition])
+            records.extend(record_of(each) for each in found.get(partition, ()) if each.offset < ends[partition])
     return records
 
 
-def _record(found: Any) -> Record:
+def record_of(found: Any) -> Record:
+    """The library's record as ours."""
     return Record(
         Position(found.topic, found.partition, found.offset),
         found.timestamp / 1000,

@@ -14,7 +14,7 @@ from consumer.streams.assignor import exclusive_assignor
 from consumer.streams.clients import ANSWER_SECONDS, discard, is_fatal, probe, trouble_of
 from consumer.streams.endurance import ENDLESS, REBUILDS_SECONDS, Endurance, Losses
 from consumer.streams.entrance import explained, explained_anew
-from consumer.streams.reading import read_one
+from consumer.streams.reading import read_one, record_of
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
@@ -109,7 +109,7 @@ class KafkaSource:
             return records
         if track.skipped:
             self._emit(OffsetsSkipped(self._lane, *partition, track.skipped))
-        return [_record(partition, record) for record in records]
+        return [record_of(record) for record in records]
 
     def _pollable(self) -> bool:
         """Whether a poll now would neither wait for an assignment nor swallow an error of the group."""
@@ -365,8 +365,3 @@ def _check(consumer: Any) -> None:
 def _reason(error: BaseException) -> str:
     trouble = trouble_of(error)
     return trouble.reason if trouble.reason != "other" else f"{trouble.detail}: {error}"[:200]
-
-
-def _record(partition: TopicPartition, record: Any) -> Record:
-    position = Position(*partition, record.offset)
-    return Record(position, record.timestamp / 1000, record.key, record.value, tuple(record.headers))
