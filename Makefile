@@ -18,7 +18,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outage chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-plan bench-outage chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ test: .venv/.ready ## everything: style, types, every ring of tests, coverage of
 
 bench: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+bench-plan: .venv/.ready ## what an event costs from bytes to commands, with the shipped catalogue; BENCH_JSON=file.json
+	@$(BIN)/python -m tests.benchmarks.plan $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-outage: .venv/.ready ## an hour without the provider at ten times the traffic, in virtual time: memory and what is lost; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outage $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
