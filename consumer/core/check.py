@@ -7,18 +7,20 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from consumer.core.advice import warn_languages, warn_texts
 from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Names, Unaddressed
 from consumer.core.decode import Undecodable, decode
 from consumer.core.document import Path, Problem
 from consumer.core.fields import plural_flaws
 from consumer.core.filters import find_locale
+from consumer.core.matching import warn_shadowed, warn_unmatched
 from consumer.core.model import Ignored, Message
 from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import Ladder, estimates, ladders_of
 from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, RouteSet, WordingText
 from consumer.core.templates import Flaw, nearest, read_template, sandbox
-from consumer.core.text import link_scheme
+from consumer.core.text import clean_link, link_scheme
 from consumer.core.wordings import PARTS, Unrendered, literal_start
 from schemas.envelope import Cardinality, Event
 
@@ -68,9 +70,14 @@ def warn_routes(routes: RouteSet, lanes: Mapping[str, LaneFacts]) -> list[Proble
     for loaded in routes.routes:
         if not loaded.route.examples:
             warnings.append(loaded.problem(("id",), "no examples", "an example shows the text and keeps it right"))
+        warnings += warn_texts(loaded)
         facts = lanes.get(loaded.route.lane)
-        if facts is not None and facts.scarce:
-            warnings += _crowded(_Checked(loaded, facts, {}))
+        if facts is not None:
+            warnings += warn_unmatched(loaded, facts)
+            warnings += _crowded(_Checked(loaded, facts, {})) if facts.scarce else []
+    for lane, facts in lanes.items():
+        warnings += warn_shadowed(routes.of_lane(lane), facts)
+        warnings += warn_languages(routes.of_lane(lane))
     return sorted(set(warnings))
 
 
@@ -100,6 +107,8 @@ def _wording_problems(checked: _Checked, path: Path, wording: WordingText, code:
         yield loaded.problem(path, "the key title is missing", f"lane {loaded.route.lane} sends nothing without one")
     if wording.link is not None:
         yield from _scheme_problems(checked, (*path, "link"), wording.link)
+    for part in ("link", "image"):
+        yield from _host_problems(checked, (*path, part), wording.sources().get(part, ""))
     locale = find_locale(code)
     for part, source in wording.sources().items():
         tree = read_template(source, sandbox(locale)) if locale else None
@@ -115,6 +124,21 @@ def _scheme_problems(checked: _Checked, path: Path, source: str) -> Iterator[Pro
     if scheme and scheme not in known:
         what = f"link: no shop of lane {checked.facts.profile.lane} has links that begin with {scheme}:"
         yield checked.loaded.problem(path, what, "write {{ lane.slug }}://")
+
+
+def _host_problems(checked: _Checked, path: Path, source: str) -> Iterator[Problem]:
+    """A host that no shop of the lane may lead to, so that the message would never be said."""
+    tree = read_template(source, sandbox(FALLBACK_LOCALE))
+    start = "" if isinstance(tree, Flaw) else literal_start(tree) or ""
+    host, slash, _ = start.removeprefix("https://").partition("/")
+    if start.startswith("https://") and (slash or start == source):
+        rules = [link_rule(shop) for shop in checked.shops]
+        if rules and not any(clean_link(f"https://{host}/", rule.schemes, rule.hosts) for rule in rules):
+            known = sorted({name for rule in rules for name in rule.hosts or ()})
+            mend = (
+                f"link_hosts of the shops: {', '.join(known)}" if known else "write a host's name, as in shop.example"
+            )
+            yield checked.loaded.problem(path, f"{path[-1]}: no shop lets a link lead to {host}", mend)
 
 
 # --- how many texts -------------------------------------------------------------------------------------------------

@@ -200,7 +200,30 @@ def test_too_many_texts_are_worth_a_warning() -> None:
 
 
 def test_few_texts_and_shown_examples_need_no_warning() -> None:
-    assert warn_routes(routes(example("{event: examples/a.json}")), {"app": IMSHOP}) == []
+    text = one("[{title: a, text: b}]", examples="[{event: examples/a.json}]")
+    assert warn_routes(routes(text), {"app": IMSHOP, "other": IMSHOP}) == []
+
+
+HOSTS = LaneFacts(LaneProfile("app", {"ducky": ShopProfile("ducky", "ducky", link_hosts=frozenset({"ducky.ru"}))}))
+
+
+@pytest.mark.parametrize(
+    ("link", "facts", "mend"),
+    [
+        ("https://evil.example/x", HOSTS, "link_hosts of the shops: ducky.ru"),
+        ("https://evil.example", HOSTS, "link_hosts of the shops: ducky.ru"),
+        ("https://localhost/x", FREE, "write a host's name, as in shop.example"),
+    ],
+)
+def test_a_link_to_a_host_that_no_shop_allows_is_told(link: str, facts: LaneFacts, mend: str) -> None:
+    found = checked(one(f"[{{text: b, link: '{link}'}}]"), facts)
+    host = link.removeprefix("https://").removesuffix("/x")
+    assert found == [f"routes.yaml:5: route r: link: no shop lets a link lead to {host}; {mend}"]
+
+
+@pytest.mark.parametrize("link", ["https://m.ducky.ru/x", "https://ducky.ru", "https://{{ shop.id }}.ru/", "ducky://x"])
+def test_a_link_to_a_host_that_may_be_is_no_problem(link: str) -> None:
+    assert checked(one(f"[{{text: b, link: '{link}'}}]"), HOSTS) == []
 
 
 def test_a_lane_without_shops_has_no_examples_to_run() -> None:
