@@ -44,6 +44,11 @@ class Columns(_Written):
     arrived: list[float] = Field(description="seconds since 1970, broker time")
     deadlines: list[float]
     positions: list[list[tuple[str, int, int]]] = Field(description="topic, partition and offset of each source record")
+    quiets: list[tuple[int, int, str, bool] | None] = Field(
+        default=[],
+        description="quiet hours: first and last minute of the day, time zone, whether they end what falls into them; "
+        "empty when nobody has any",
+    )
 
 
 class AttemptParcel(_Written):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
-from consumer.core.model import Message, OnUnsure
-from schemas.journal import Attempt, AttemptParcel
+from consumer.core.model import Message, OnUnsure, Quiet
+from schemas.journal import Attempt, AttemptParcel, Columns
 
 ID_BYTES = 12
 DIGEST_BYTES = 4
@@ -26,6 +26,7 @@ class AttemptCommands:
     arrived: tuple[float, ...]
     deadlines: tuple[float, ...]
     positions: tuple[Sequence[tuple[str, int, int]], ...]
+    quiets: tuple[Quiet | None, ...]
 
     def pairs(self) -> Iterator[tuple[bytes, bytes]]:
         """Id and digest of each."""
@@ -34,7 +35,8 @@ class AttemptCommands:
     def rows(self) -> Iterator["AttemptCommand"]:
         """The same, command by command."""
         head = (self.ids, self.digests, self.routes, self.recipients)
-        return map(AttemptCommand, *head, self.threads, self.ranks, self.arrived, self.deadlines, self.positions)
+        times = (self.arrived, self.deadlines)
+        return map(AttemptCommand, *head, self.threads, self.ranks, *times, self.positions, self.quiets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class AttemptCommand(NamedTuple):
     arrived: float
     deadline: float
     positions: Sequence[tuple[str, int, int]]
+    quiet: Quiet | None = None
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,17 @@ def _commands(pieces: Sequence[AttemptParcel]) -> AttemptCommands:
         arrived=tuple(arrived for column in columns for arrived in column.arrived),
         deadlines=tuple(deadline for column in columns for deadline in column.deadlines),
         positions=tuple(positions for column in columns for positions in column.positions),
+        quiets=tuple(quiet for column in columns for quiet in _quiets(column)),
     )
     if len({len(getattr(commands, column)) for column in AttemptCommands.__slots__}) != 1:
         raise ValueError("the columns of an attempt differ in length")
     return commands
+
+
+def _quiets(column: Columns) -> Iterator[Quiet | None]:
+    """Those that were written before there were any, and those of whom nobody has any, have none."""
+    written = column.quiets or [None] * len(column.ids)
+    return (None if quiet is None else Quiet(*quiet) for quiet in written)
 
 
 def decode_threads(texts: Sequence[str | None]) -> tuple[int | None, ...]:

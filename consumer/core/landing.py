@@ -95,6 +95,7 @@ def _attempt_parcel(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]
             positions=[
                 [(at.topic, at.partition, at.offset) for at in positions.get(command.id, ())] for command in commands
             ],
+            quiets=[command.quiet for command in commands] if any(command.quiet for command in commands) else [],
         ),
     )
 

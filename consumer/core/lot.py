@@ -90,14 +90,9 @@ class Lot:
         return None
 
     def is_quiet(self, commands: Iterable[Command], now: float) -> bool:
-        """Whether it is quiet for any of these now. What was rebuilt from an attempt does not know its night;
-        its live command does."""
-        quiets = {self._quiet_of(command) for command in commands}
+        """Whether it is quiet for any of these now."""
+        quiets = {command.quiet for command in commands}
         return any(self.quiet_until(quiet, now) is not None for quiet in quiets)
-
-    def _quiet_of(self, command: Command) -> Quiet | None:
-        live = self._books.live.get(command.id)
-        return command.quiet if live is None else live.command.quiet
 
     def _sleep(self, sleeper: Sleeper) -> None:
         self._books.move(sleeper.command, Place.ASLEEP)

@@ -58,4 +58,5 @@ def _command(row: AttemptCommand, message: Message, terms: Terms) -> Command:
         rank=row.rank,
         arrived=row.arrived,
         deadline=row.deadline,
+        quiet=row.quiet,
     )

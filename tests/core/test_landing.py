@@ -17,6 +17,7 @@ from consumer.core.model import (
     Outcome,
     Parcel,
     Position,
+    Quiet,
     Refused,
     Terms,
     Unsure,
@@ -30,8 +31,9 @@ MESSAGE = Message("Заказ", "готов", "shop://orders/1")
 
 def commands(count: int, on_unsure: OnUnsure = OnUnsure.REPEAT) -> tuple[Command, ...]:
     terms = Terms("route", on_unsure=on_unsure)
+    night = Quiet(1320, 480, "Europe/Moscow") if count % 2 else None
     return tuple(
-        Command(n.to_bytes(12), b"1234", terms, f"u{n}", (MESSAGE,), n or None, n, 1000.0, 2000.0, "orders")
+        Command(n.to_bytes(12), b"1234", terms, f"u{n}", (MESSAGE,), n or None, n, 1e3, 2e3, "orders", quiet=night)
         for n in range(count)
     )
 
@@ -58,6 +60,7 @@ def test_an_attempt_reads_back_as_it_was_written_whatever_its_size() -> None:
     assert [row.id for row in attempt.commands] == [command.id for command in big.commands]
     assert [row.thread for row in attempt.commands] == [command.thread for command in big.commands]
     assert attempt.commands[5].positions == [("orders", 1, 5)]
+    assert {row.quiet for row in attempt.commands} == {Quiet(1320, 480, "Europe/Moscow")}
     assert attempt.parcels[0].message == MESSAGE
 
 

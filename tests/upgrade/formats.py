@@ -72,6 +72,7 @@ def _columns(*ids: str) -> Columns:
         arrived=[1_788_246_900.25 for _ in ids],
         deadlines=[1_788_290_100.5 for _ in ids],
         positions=[[("shop.orders", 2, 7 + number), ("shop.orders", 0, 1)] for number, _ in enumerate(ids)],
+        quiets=[(1320, 480, "Europe/Moscow", True), None] if len(ids) > 1 else [],
     )
 
 
