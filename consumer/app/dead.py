@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 
 from consumer.app.setup import Setup
 from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
-from consumer.core.model import Position, Record, TopicPartition, Trouble
-from consumer.core.ports import Extent
+from consumer.core.model import Record, Trouble
 from consumer.core.redrive import Letter, LetterKey, Wanted, collapsed
-from consumer.streams.extracts import Extracts
 from consumer.streams.letters import read_headers
+from consumer.streams.ranges import RangeReader
 
 
 def letter_of(record: Record) -> Letter | None:
@@ -18,25 +17,19 @@ def letter_of(record: Record) -> Letter | None:
     return None if head is None else Letter(head, record)
 
 
-def span_of(position: Position) -> dict[TopicPartition, Extent]:
-    """One record, as a part of its topic."""
-    return {position.topic_partition: Extent(position.offset, position.offset + 1)}
-
-
 def without_value(letter: Letter) -> Letter:
     """The letter as far as lists need it: thousands of them are kept at once."""
     value = None if letter.record.value is None else b""
     return replace(letter, record=replace(letter.record, value=value))
 
 
-async def letters_since(reader: Extracts, topic: str, since: float) -> AsyncIterator[Letter | Trouble]:
+async def letters_since(reader: RangeReader, topic: str, since: float) -> AsyncIterator[Letter | Trouble]:
     """All letters that were written at or after a moment, in their order. Trouble is the last of them."""
-    partitions = await reader.partitions(topic)
-    spans = partitions if isinstance(partitions, Trouble) else await reader.spans(partitions, max(since, 0.0))
-    if isinstance(spans, Trouble):
-        yield spans
+    stretches = await reader.freeze_topic(topic, since)
+    if isinstance(stretches, Trouble):
+        yield stretches
         return
-    async for found in reader.records(spans):
+    async for found in reader.read(stretches):
         if isinstance(found, Trouble):
             yield found
             return
@@ -54,7 +47,7 @@ class Shelf:
     read: list[Letter]
 
 
-async def shelf(setup: Setup, reader: Extracts, wanted: Wanted) -> Shelf | Trouble:
+async def shelf(setup: Setup, reader: RangeReader, wanted: Wanted) -> Shelf | Trouble:
     """What there is of what is wanted. Copies of a letter are one."""
     found: list[Letter] = []
     async for letter in letters_since(reader, setup.config.topics.dead_letters, wanted.since):
@@ -65,31 +58,26 @@ async def shelf(setup: Setup, reader: Extracts, wanted: Wanted) -> Shelf | Troub
     return Shelf([letter for letter in read if wanted.takes(letter)], read)
 
 
-async def whole_letter(reader: Extracts, letter: Letter) -> Letter | Trouble:
+async def whole_letter(reader: RangeReader, letter: Letter) -> Letter | Trouble:
     """The letter with its value, read again."""
     place = letter.record.position
-    async for found in reader.records(span_of(place)):
-        if isinstance(found, Trouble):
-            return found
-        for record in found:
-            return replace(letter, record=record)
-    return Trouble("offset_out_of_range", "the letter is gone", place.topic_partition)
+    record = await reader.one(place)
+    if record is None:
+        return Trouble("offset_out_of_range", "the letter is gone", place.topic_partition)
+    return record if isinstance(record, Trouble) else replace(letter, record=record)
 
 
 async def redriven(
-    reader: Extracts, lanes: Mapping[str, str], since: float, tell: Callable[[LetterKey, Backfilled, Record], None]
+    reader: RangeReader, lanes: Mapping[str, str], since: float, tell: Callable[[LetterKey, Backfilled, Record], None]
 ) -> Trouble | None:
     """Tell of each letter that stands in a backfill topic since a moment. `lanes`: the topic of each lane."""
     for lane, topic in lanes.items():
-        partitions = await reader.partitions(topic)
-        if isinstance(partitions, Trouble):
-            if partitions.reason == "topic_missing":
+        stretches = await reader.freeze_topic(topic, since)
+        if isinstance(stretches, Trouble):
+            if stretches.reason == "topic_missing":
                 continue
-            return partitions
-        spans = await reader.spans(partitions, max(since, 0.0))
-        if isinstance(spans, Trouble):
-            return spans
-        async for found in reader.records(spans):
+            return stretches
+        async for found in reader.read(stretches):
             if isinstance(found, Trouble):
                 return found
             for record in found:

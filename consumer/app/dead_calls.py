@@ -14,7 +14,7 @@ from consumer.app.setup import Setup
 from consumer.core.backfill import Backfilled
 from consumer.core.model import Record, Trouble
 from consumer.core.redrive import Letter, LetterKey, Wanted, found
-from consumer.streams.extracts import Extracts, extracts
+from consumer.streams.ranges import RangeReader, range_reader
 from consumer.streams.settings import KafkaSettings
 
 IDS_TOLD = 5
@@ -27,7 +27,7 @@ def words(trouble: Trouble) -> str:
 
 async def read(setup: Setup, settings: KafkaSettings, wanted: Wanted) -> Shelf | str:
     """The letters that somebody asks for; in words, why they cannot be read."""
-    async with extracts(settings) as reader:
+    async with range_reader(settings) as reader:
         if isinstance(reader, Trouble):
             return words(reader)
         letters = await shelf(setup, reader, wanted)
@@ -36,7 +36,7 @@ async def read(setup: Setup, settings: KafkaSettings, wanted: Wanted) -> Shelf |
 
 async def shown(setup: Setup, settings: KafkaSettings, name: str) -> tuple[Letter, str] | str:
     """One letter with its value, and whether it was redriven; in words, why it cannot be shown."""
-    async with extracts(settings) as reader:
+    async with range_reader(settings) as reader:
         if isinstance(reader, Trouble):
             return words(reader)
         letters = await shelf(setup, reader, Wanted())
@@ -50,7 +50,7 @@ async def shown(setup: Setup, settings: KafkaSettings, name: str) -> tuple[Lette
     return words(whole) if isinstance(whole, Trouble) else (whole, lives)
 
 
-async def _lives(reader: Extracts, letter: Letter) -> str:
+async def _lives(reader: RangeReader, letter: Letter) -> str:
     """Whether and when the letter was redriven."""
     times: list[float] = []
 
@@ -81,7 +81,7 @@ def one_of(letters: Sequence[Letter], name: str) -> Letter | str:
 async def export(setup: Setup, settings: KafkaSettings, wanted: Wanted, write: Callable[[str], object]) -> int | str:
     """Each letter as a line of JSON; how many, or in words why no more could be read."""
     count = 0
-    async with extracts(settings) as reader:
+    async with range_reader(settings) as reader:
         if isinstance(reader, Trouble):
             return words(reader)
         async for letter in letters_since(reader, setup.config.topics.dead_letters, wanted.since):
@@ -101,7 +101,7 @@ async def redrive(
     agreed: Callable[[Survey], bool],
 ) -> Survey | str:
     """Look at all that is asked for, and send it if that is `agreed`; in words, why it could not be looked at."""
-    async with extracts(settings) as reader:
+    async with range_reader(settings) as reader:
         if isinstance(reader, Trouble):
             return words(reader)
         letters = await shelf(setup, reader, asked.wanted)

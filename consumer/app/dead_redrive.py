@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from consumer.app.dead import Shelf, letters_since, redriven, span_of
+from consumer.app.dead import Shelf, letters_since, redriven
 from consumer.app.profiles import backfill_topic, lane_profile
 from consumer.app.setup import Setup
 from consumer.core.backfill import Backfilled
@@ -26,7 +26,7 @@ from consumer.core.redrive import (
     past_lives,
 )
 from consumer.streams.backfill import BackfillDoor
-from consumer.streams.extracts import Extracts
+from consumer.streams.ranges import RangeReader
 from consumer.streams.settings import KafkaSettings
 
 # A record of that size may be refused for it, and then by itself.
@@ -87,7 +87,7 @@ class Redrive:
 
     setup: Setup
     settings: KafkaSettings
-    reader: Extracts
+    reader: RangeReader
     asked: Asked
     guard: Guard
     keys: frozenset[LetterKey]
@@ -166,20 +166,12 @@ class Redrive:
 
     async def _again(self, letter: Letter) -> Record | Trouble | None:
         """The original of a letter that has only a part of it, from its source; None where that has it no more."""
-        origin = letter.origin
-        spans = await self.reader.spans([origin.topic_partition]) if origin.offset >= 0 else {}
-        if isinstance(spans, Trouble):
-            return spans
-        span = spans.get(origin.topic_partition)
-        if span is None or not span.beginning <= origin.offset < span.end:
+        record = await self.reader.one(letter.origin) if letter.origin.offset >= 0 else None
+        if record is None or isinstance(record, Trouble):
+            return record
+        if not letter.is_whole(record.value):
             return None
-        async for found in self.reader.records(span_of(origin)):
-            if isinstance(found, Trouble):
-                return found
-            for record in found:
-                if letter.is_whole(record.value):
-                    return replace(letter.original, value=record.value, key=record.key, headers=record.headers)
-        return None
+        return replace(letter.original, value=record.value, key=record.key, headers=record.headers)
 
     def _foretold(
         self, letter: Letter, original: Record, lanes: "dict[str, _Lane | str]"
@@ -275,7 +267,7 @@ def _lane(setup: Setup, name: str) -> _Lane | str:
 
 
 async def begin(
-    setup: Setup, settings: KafkaSettings, reader: Extracts, asked: Asked, found: Shelf
+    setup: Setup, settings: KafkaSettings, reader: RangeReader, asked: Asked, found: Shelf
 ) -> Redrive | Trouble:
     """A redrive of the letters on the shelf: what was redriven before is known from the backfill topics."""
     done: Counter[LetterKey] = Counter()

@@ -16,8 +16,8 @@ from consumer.core.model import Record, Trouble
 from consumer.core.suppressions import Suppression
 from consumer.core.text import written_recipient
 from consumer.core.units import spell_seconds
-from consumer.streams.extracts import extracts
 from consumer.streams.inspection import inspecting
+from consumer.streams.ranges import range_reader
 
 REASON = "forgotten at their own request"
 OURS, SHOPS = "vestnik", "the shop"
@@ -138,7 +138,7 @@ async def _naming(setup: Setup, names: Sequence[str], kept: dict[str, float] | s
     seconds = kept.get(topic) if isinstance(kept, dict) else None
     wanted = {written_recipient(name) for name in names}
     found: list[NamingLetter] = []
-    async with extracts(wiring.kafka_settings(setup)) as reader:
+    async with range_reader(wiring.kafka_settings(setup)) as reader:
         if isinstance(reader, Trouble):
             return f"the dead letters cannot be read: {trouble_words(reader)}"
         async for letter in letters_since(reader, topic, 0.0):

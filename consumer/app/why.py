@@ -5,20 +5,20 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 
 from consumer.app import asking, wiring
-from consumer.app.dead import letter_of, span_of
+from consumer.app.dead import letter_of
 from consumer.app.profiles import backfill_topic, lane_profile
 from consumer.app.setup import Setup
 from consumer.app.why_dossier import Dossier, Looked, Question, Sight
 from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
 from consumer.core.decode import decode
-from consumer.core.model import Plan, Position, Record, TopicPartition, Trouble
+from consumer.core.model import Plan, Position, Record, Trouble
 from consumer.core.ports import Entry
 from consumer.core.sending import is_sending
 from consumer.core.story import Asked, Chronicle
 from consumer.core.story_routes import Explained, Explainer
 from consumer.core.story_subject import Kind, Subject
 from consumer.streams.codec import decoded
-from consumer.streams.extracts import Extracts, extracts, partition_of
+from consumer.streams.ranges import RangeReader, Stretch, at, partition_of, range_reader
 from consumer.streams.reading import committed_offsets
 from consumer.streams.settings import KafkaSettings
 from schemas.envelope import Event
@@ -29,7 +29,7 @@ SIGHTS_MOST = 200
 
 async def investigate(setup: Setup, settings: KafkaSettings, question: Question) -> Dossier | Trouble:
     """Everything that the brokers and the processes know of the term."""
-    async with extracts(settings) as reader:
+    async with range_reader(settings) as reader:
         if isinstance(reader, Trouble):
             return reader
         search = _Search(setup, settings, reader, question)
@@ -40,7 +40,7 @@ async def investigate(setup: Setup, settings: KafkaSettings, question: Question)
 class _Search:
     """One investigation, step by step; each step returns the trouble that ends it."""
 
-    def __init__(self, setup: Setup, settings: KafkaSettings, reader: Extracts, question: Question) -> None:
+    def __init__(self, setup: Setup, settings: KafkaSettings, reader: RangeReader, question: Question) -> None:
         self.dossier = Dossier(question, Subject.of(question.term))
         self._setup = setup
         self._settings = settings
@@ -72,12 +72,12 @@ class _Search:
         records, those are all. Then the others."""
         key = self._question.term.encode("utf-8", "surrogatepass")
         for topic in self._setup.config.topics.sources:
-            partitions = await self._reader.partitions(topic)
-            if isinstance(partitions, Trouble):
-                return partitions
-            likely = partition_of(key, len(partitions))
-            first = [each for each in partitions if each.partition == likely]
-            rest = [each for each in partitions if each.partition != likely]
+            stretches = await self._reader.freeze_topic(topic, self._question.since)
+            if isinstance(stretches, Trouble):
+                return stretches
+            likely = partition_of(key, len(stretches))
+            first = [each for each in stretches if each.partition.partition == likely]
+            rest = [each for each in stretches if each.partition.partition != likely]
             read = 0
             for some in (first, rest):
                 before = len(self.dossier.sights)
@@ -87,36 +87,33 @@ class _Search:
                 read += count
                 seen = self.dossier.sights[before:]
                 if seen and all(each.kind is Kind.CUSTOMER for each in seen):
-                    self._looked(topic, len(some), len(partitions), read)
+                    self._looked(topic, len(some), len(stretches), read)
                     break
             else:
-                self._looked(topic, len(partitions), len(partitions), read)
+                self._looked(topic, len(stretches), len(stretches), read)
         return None
 
     async def _see_backfills(self) -> Trouble | None:
         for lane in self._question.lanes:
             topic = backfill_topic(lane)
-            partitions = await self._reader.partitions(topic)
-            if isinstance(partitions, Trouble):
-                if partitions.reason == "topic_missing":
+            stretches = await self._reader.freeze_topic(topic, self._question.since)
+            if isinstance(stretches, Trouble):
+                if stretches.reason == "topic_missing":
                     continue
-                return partitions
-            count = await self._scan(partitions, self._note)
+                return stretches
+            count = await self._scan(stretches, self._note)
             if isinstance(count, Trouble):
                 return count
-            self._looked(topic, len(partitions), len(partitions), count)
+            self._looked(topic, len(stretches), len(stretches), count)
         return None
 
     def _looked(self, topic: str, partitions: int, of: int, records: int) -> None:
         self.dossier.looked.append(Looked(topic, partitions, of, records))
 
-    async def _scan(self, partitions: Collection[TopicPartition], note: Callable[[Record], None]) -> int | Trouble:
-        """Note every record since the question's moment; how many there were."""
-        spans = await self._reader.spans(partitions, self._question.since)
-        if isinstance(spans, Trouble):
-            return spans
+    async def _scan(self, stretches: Collection[Stretch], note: Callable[[Record], None]) -> int | Trouble:
+        """Note every record; how many there were."""
         count = 0
-        async for found in self._reader.records(spans):
+        async for found in self._reader.read(stretches):
             if isinstance(found, Trouble):
                 return found
             count += len(found)
@@ -169,23 +166,18 @@ class _Search:
     async def _see_places(self, places: Iterable[Position | None]) -> Trouble | None:
         """Records by their places; those that are gone are passed over."""
         for place in sorted(each for each in places if each is not None and each.offset >= 0):
-            partitions = await self._reader.partitions(place.topic)
-            if isinstance(partitions, Trouble):
-                self.dossier.troubles.append(f"{partitions.reason} {partitions.detail}")
+            stretches = await self._reader.freeze_topic(place.topic)
+            if isinstance(stretches, Trouble):
+                self.dossier.troubles.append(f"{stretches.reason} {stretches.detail}")
                 continue
-            spans = await self._reader.spans([place.topic_partition]) if place.topic_partition in partitions else {}
-            if isinstance(spans, Trouble):
-                return spans
-            span = spans.get(place.topic_partition)
-            if span is None or not span.beginning <= place.offset < span.end:
+            part = at(stretches, place)
+            if not part:
                 self.dossier.troubles.append(f"{':'.join(map(str, place))} is not (or no more) in its topic")
                 continue
-            async for found in self._reader.records(span_of(place)):
-                if isinstance(found, Trouble):
-                    return found
-                for record in found:
-                    self._keep(record, Kind.RECORD)
-            self._looked(place.topic, 1, len(partitions), 1)
+            count = await self._scan(part, lambda record: self._keep(record, Kind.RECORD))
+            if isinstance(count, Trouble):
+                return count
+            self._looked(place.topic, 1, len(stretches), 1)
         return None
 
     # --- one command --------------------------------------------------------------------------------------------------
@@ -220,13 +212,13 @@ class _Search:
 
         topics = [*self._setup.config.topics.sources, *map(backfill_topic, self._question.lanes)]
         for topic in topics:
-            partitions = await self._reader.partitions(topic)
-            if isinstance(partitions, Trouble):
+            stretches = await self._reader.freeze_topic(topic, self._question.since)
+            if isinstance(stretches, Trouble):
                 continue
-            count = await self._scan(partitions, note)
+            count = await self._scan(stretches, note)
             if isinstance(count, Trouble):
                 return count
-            self._looked(topic, len(partitions), len(partitions), count)
+            self._looked(topic, len(stretches), len(stretches), count)
         return None
 
     # --- what came of it ----------------------------------------------------------------------------------------------
@@ -244,15 +236,15 @@ class _Search:
             )
             chronicle = Chronicle(asked)
             topic = wiring.journal_topic(lane)
-            partitions = await self._reader.partitions(topic)
-            if isinstance(partitions, Trouble):
-                return partitions
+            stretches = await self._reader.freeze_topic(topic, self._question.since)
+            if isinstance(stretches, Trouble):
+                return stretches
 
             def note(record: Record, chronicle: Chronicle = chronicle) -> None:
                 entry = Entry(record.position.offset, record.timestamp, decoded(record.value))
                 chronicle.apply(entry)
 
-            count = await self._scan(partitions, note)
+            count = await self._scan(stretches, note)
             if isinstance(count, Trouble):
                 return count
             self.dossier.chronicles[lane] = chronicle
@@ -266,9 +258,9 @@ class _Search:
 
     async def _read_letters(self) -> Trouble | None:
         topic = self._setup.config.topics.dead_letters
-        partitions = await self._reader.partitions(topic)
-        if isinstance(partitions, Trouble):
-            return partitions
+        stretches = await self._reader.freeze_topic(topic, self._question.since)
+        if isinstance(stretches, Trouble):
+            return stretches
         places = {sight.original.position for sight in self.dossier.sights}
         ids = (
             {self.dossier.focus}
@@ -285,11 +277,11 @@ class _Search:
             if by_command or (not self.dossier.focus and letter.origin in places):
                 self.dossier.letters.append(letter)
 
-        count = await self._scan(partitions, note)
+        count = await self._scan(stretches, note)
         if isinstance(count, Trouble):
             return count
         if all(each.topic != topic for each in self.dossier.looked):
-            self._looked(topic, len(partitions), len(partitions), count)
+            self._looked(topic, len(stretches), len(stretches), count)
         return None
 
     async def _ask_groups(self) -> None:

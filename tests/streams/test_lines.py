@@ -1,7 +1,9 @@
 """Files of JSON lines: their form, what a crash leaves, and plain events."""
 
 import asyncio
+import base64
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -138,3 +140,18 @@ async def test_a_file_that_is_missing_is_a_topic_that_is_missing(tmp_path: Path)
     assert isinstance(extents, Trouble)
     assert (got.reason, extents.reason) == ("topic_missing", "topic_missing")
     await source.stop()
+
+
+def test_a_line_of_an_export_is_the_record_that_it_was() -> None:
+    line = {
+        "id": "l-1", "reason": "schema", "topic": "shop.orders", "partition": 2, "offset": 7, "timestamp": 5.0,
+        "key": "c-1", "value": {"base64": base64.b64encode(b"\xff\x00").decode()}, "headers": [["trace", "1"]],
+    }  # fmt: skip
+    record = record_of(json.dumps(line).encode(), FOLLOWING, 9.0)
+    assert (record.position, record.timestamp) == (Position("shop.orders", 2, 7), 5.0)
+    assert (record.key, record.value, record.headers) == (b"c-1", b"\xff\x00", (("trace", b"1"),))
+
+
+def test_what_is_no_base64_is_the_value_itself() -> None:
+    line = {"topic": "shop.orders", "partition": 2, "offset": 7, "value": {"base64": "no!"}}
+    assert record_of(json.dumps(line).encode(), FOLLOWING, 9.0).position == FOLLOWING
