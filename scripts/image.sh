@@ -49,6 +49,7 @@ say "$(du -sm "$root/opt/vestnik" | cut -f1) MB of ours"
 
 mkdir -p "$work/config/routes"
 cat >"$work/config/vestnik.yaml" <<'YAML'
+topics: {sources: [shop.orders]}
 shops:
   ducky: {slug: ducky}
 lanes:
@@ -63,29 +64,33 @@ cat >"$work/config/routes/look.yaml" <<'YAML'
   lane: look
   ttl: 3h
   wordings: [{title: "Order {{ order.id }} is paid", text: "Thank you"}]
+  examples: [{event: ../events.jsonl, expect: {title: "Order M-428 is paid"}}]
 YAML
 echo '{"type":"order.paid","version":1,"occurred_at":"'"$(date -u +%Y-%m-%dT%H:%M:%SZ)"'","shop":"ducky","customer":{"id":"1"},"order":{"id":"M-428"}}' \
   >"$work/config/events.jsonl"
 chmod -R a+rX "$work/config" && chmod a+x "$work"
 
-inside() {
-  # shellcheck disable=SC2016
-  unshare --mount bash -ec '
-    root=$1 config=$2; shift 2
-    mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"
-    mount -t tmpfs tmpfs "$root/tmp" && mount -t tmpfs tmpfs "$root/var/tmp" && mount --bind "$config" "$root/etc/vestnik"
-    mount -t proc proc "$root/proc"
-    exec chroot --userspec=10001:10001 --groups= "$root" \
-      /usr/bin/env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml "$@"' - "$root" "$work/config" "$@"
-}
-inside vestnik version >/dev/null || refuse "vestnik does not start on a read-only root"
-! inside sh -c 'touch /etc/vestnik/here /opt/vestnik/here' 2>/dev/null || refuse "its root can be written"
+# It shares this machine's loopback, where the usual port may be somebody's.
+VESTNIK_ADMIN_PORT=$(shuf -i 20000-31999 -n 1)
+export VESTNIK_ADMIN_PORT
+# A command and not a function, so that the process behind `$!` is the one that hears the signal: each step becomes the next.
+# shellcheck disable=SC2016
+inside=(unshare --mount bash -ec '
+  root=$1 config=$2; shift 2
+  mount --bind "$root" "$root" && mount -o remount,bind,ro "$root"
+  mount -t tmpfs tmpfs "$root/tmp" && mount -t tmpfs tmpfs "$root/var/tmp" && mount --bind "$config" "$root/etc/vestnik"
+  mount -t proc proc "$root/proc"
+  exec chroot --userspec=10001:10001 --groups= "$root" \
+    /usr/bin/env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml \
+    VESTNIK_ADMIN_PORT="$VESTNIK_ADMIN_PORT" "$@"' - "$root" "$work/config")
+"${inside[@]}" vestnik version >/dev/null || refuse "vestnik does not start on a read-only root"
+! "${inside[@]}" sh -c 'touch /etc/vestnik/here /opt/vestnik/here' 2>/dev/null || refuse "its root can be written"
 
-inside vestnik run --lines /etc/vestnik/events.jsonl --out /var/tmp/out >"$work/run.log" 2>&1 &
+"${inside[@]}" vestnik run --lines /etc/vestnik/events.jsonl --out /var/tmp/out >"$work/run.log" 2>&1 &
 process=$!
 for _ in $(seq 120); do grep -q M-428 "$work/run.log" && break; sleep 0.5; done
 grep -q "M-428" "$work/run.log" || { cat "$work/run.log"; refuse "nobody was told within a minute"; }
-inside vestnik health >/dev/null || refuse "its health check fails while it works"
+"${inside[@]}" vestnik health >/dev/null || refuse "its health check fails while it works"
 kill -TERM "$process"
 code=0; wait "$process" || code=$?
 process=""
