@@ -1,5 +1,6 @@
 """What no part of the configuration can see alone: lanes, accounts, shops, topics and routes against one another."""
 
+import time
 from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import TYPE_CHECKING
@@ -7,8 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from consumer.app import overrides
+from consumer.app.check_examples import warn_lengths, warn_samples
 from consumer.app.config import LANE_ID, LaneConfig
-from consumer.app.examples import example_files, previewed
+from consumer.app.examples import example_files
 from consumer.app.profiles import lane_profile, shop_profiles
 from consumer.core.check import check_routes, warn_routes
 from consumer.core.compiled import quiet_hours_of
@@ -21,7 +23,6 @@ from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.core.templates import nearest
 from consumer.core.units import spell_seconds
 from consumer.sinks.base import SinkConfig, limits_of
-from consumer.sinks.texts import NO_ADVICE
 
 DAY_MINUTES = 1440
 
@@ -181,7 +182,7 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     yield from _kafka_warnings(setup)
     yield from _night_warnings(setup)
     yield from map(str, warn_routes(setup.routes, lane_facts(setup)))
-    yield from _length_warnings(setup)
+    yield from map(str, _text_warnings(setup, time.time()))
     for name, lane in setup.config.lanes.items():
         if not setup.routes.of_lane(name):
             yield f"lane {name}: no route leads to it"
@@ -195,16 +196,15 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
         yield f"environment variable {variable} does nothing"
 
 
-def _length_warnings(setup: "Setup") -> Iterator[str]:
-    """Wordings of first examples that are longer than people will see."""
+def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:
+    """What examples show, and what the calendar says."""
+    lengths = {lane: limits_of(account).lengths for lane, account in setup.accounts.items()}
+    yield from warn_lengths(setup.routes, setup.config, lengths)
+    yield from warn_samples(setup.routes)
     for loaded in setup.routes.routes:
-        account = setup.accounts.get(loaded.route.lane)
-        lengths = limits_of(account).lengths if account is not None else NO_ADVICE
-        made = previewed(setup.config, loaded, None, None) if lengths != NO_ADVICE else ""
-        for level, message in enumerate(made) if not isinstance(made, str) else ():
-            for part in lengths.exceeded(message):
-                most = getattr(lengths, part)
-                yield f"route {loaded.route.id}: the {part} of wording {level + 1} has more than {most} letters"
+        if loaded.route.enabled and loaded.route.until and loaded.route.until.timestamp() <= now:
+            what = "until has passed, so that the route is for no new record"
+            yield loaded.problem(("until",), what, "remove it when nothing of it is replayed any more")
 
 
 def _all_refs(setup: "Setup") -> Iterator[tuple[Path, SecretRef]]:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from consumer.app.commands.auth import auth_app
+from consumer.app.commands.check import check
 from consumer.app.commands.config import config_app
 from consumer.app.commands.dead import dead_app
 from consumer.app.commands.doctor import doctor
@@ -51,6 +52,7 @@ app.add_typer(lane_app, name="lane")
 app.add_typer(journal_app, name="journal")
 app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
+app.command()(check)
 app.command()(why)
 app.add_typer(event_app, name="event")
 app.command()(health)
@@ -83,23 +85,6 @@ def run(
     if lost_offsets is not None:
         setup = setup.after_lost_offsets(lost_offsets)
     raise typer.Exit(run_service(setup, STOP, Options(once=once)))
-
-
-@app.command()
-def check(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
-    """Every mistake in the configuration, the routes and their examples, at once."""
-    from consumer.app import told  # noqa: PLC0415
-    from consumer.app.checks import lane_facts  # noqa: PLC0415
-    from consumer.core.reach import reaches  # noqa: PLC0415
-
-    setup = load(config, output)
-    routes = setup.routes.routes
-    summary = {
-        "lanes": len(setup.config.lanes),
-        "routes": len(routes),
-        "examples": sum(len(loaded.route.examples) for loaded in routes),
-    }
-    told.tell_sound(summary, setup.warnings, reaches(setup.routes, lane_facts(setup)), told.Output(output))
 
 
 @app.command()

@@ -17,6 +17,8 @@ from consumer.core.routes import RouteSet, read_routes
 from consumer.core.templates import nearest
 from consumer.sinks.base import SinkConfig, providers
 
+SNAPSHOT_SUFFIX = ".snapshot.yaml"
+
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -169,7 +171,9 @@ def _yaml_files(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():
-        yield from sorted(each for each in path.rglob("*") if each.suffix in (".yaml", ".yml") and each.is_file())
+        found = (each for each in path.rglob("*") if each.suffix in (".yaml", ".yml") and each.is_file())
+        # What is written beside examples may stand in the same folder.
+        yield from sorted(each for each in found if not each.name.endswith(SNAPSHOT_SUFFIX))
 
 
 def _digest(text: str, routes: Mapping[str, str]) -> str:

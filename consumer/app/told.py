@@ -52,14 +52,17 @@ def as_json(value: Any) -> None:
     say(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def tell_problems(problems: Sequence[Problem], output: Output) -> None:
+def tell_problems(problems: Sequence[Problem], output: Output, warnings: Sequence[str] = ()) -> None:
     """Every mistake on a line of its own, and how many there are."""
     if output is Output.JSON:
-        as_json({"problems": [asdict(problem) for problem in problems], "warnings": []})
+        as_json({"problems": [asdict(problem) for problem in problems], "warnings": list(warnings)})
         return
+    for warning in warnings:
+        complain(f"warning: {warning}")
     for problem in problems:
         complain(str(problem))
-    complain(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}")
+    known = f", {len(warnings)} {'warning' if len(warnings) == 1 else 'warnings'}" if warnings else ""
+    complain(f"{len(problems)} {'mistake' if len(problems) == 1 else 'mistakes'}{known}")
 
 
 def tell_sound(summary: dict[str, int], warnings: Sequence[str], reach: Sequence[Reach], output: Output) -> None:
