@@ -109,11 +109,13 @@ async def _ready(server: Prometheus) -> None:
 
 
 def shortened(rules: str, shorter: Mapping[str, str]) -> str:
-    """The rules with spans of their conditions and of their patience replaced."""
+    """The rules with spans of their conditions and of their patience replaced, and levels such as "> 600"."""
     rules = re.sub(r"interval: 1m", "interval: 1s", rules)
     for span, instead in shorter.items():
         rules = re.sub(rf"\[{span}\]", f"[{instead}]", rules)
         rules = re.sub(rf"for: {span}$", f"for: {instead}", rules, flags=re.MULTILINE)
+        if span.startswith(">"):
+            rules = re.sub(rf"{span}\b", instead, rules)
     return rules
 
 
