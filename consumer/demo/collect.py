@@ -4,8 +4,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from consumer.app import wiring
+from consumer.app.profiles import lane_profile
+from consumer.app.setup import Setup
 from consumer.core.model import Message, Plan, Position, Quota, Record, Trouble
-from consumer.core.ports import Planner, Unreadable
+from consumer.core.plan import Planner
+from consumer.core.ports import Unreadable
 from consumer.demo.evidence import Evidence, LaneEvidence, Letter, Telling
 from consumer.demo.fakes_base import FakeProvider
 from consumer.demo.publish import Account
@@ -25,6 +29,21 @@ class LaneTrace:
     quota: Quota
     planner: Planner
     fake: FakeProvider
+
+
+def traces_of(setup: Setup, fakes: Mapping[str, FakeProvider], quotas: Mapping[str, Quota]) -> list[LaneTrace]:
+    """The trace of each lane that has a fake."""
+    return [
+        LaneTrace(
+            name,
+            wiring.group_name(name),
+            wiring.journal_topic(name),
+            quotas[name],
+            Planner(lane_profile(setup.config, name), setup.routes),
+            fake,
+        )
+        for name, fake in fakes.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)

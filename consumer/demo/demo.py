@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,14 +15,12 @@ from rich.live import Live
 
 from consumer.app import wiring
 from consumer.app.logs import configure
-from consumer.app.profiles import lane_profile
 from consumer.app.service import Options, Service
 from consumer.app.setup import Setup, load_setup
 from consumer.core.model import Trouble
-from consumer.core.plan import Planner
 from consumer.core.ports import Emit
 from consumer.demo.broker import FETCH_WAIT_MS, EmbeddedBroker
-from consumer.demo.collect import LaneTrace, Run, collect
+from consumer.demo.collect import Run, collect, traces_of
 from consumer.demo.publish import Account, publish_all
 from consumer.demo.report import Findings, examine
 from consumer.demo.shop import Pace, Shop
@@ -191,15 +189,8 @@ async def _happened(event: asyncio.Event, timeout_seconds: float) -> bool:
 
 async def _examined(stage: _Stage, setup: Setup) -> Findings | Trouble:
     run = Run(stage.account, stage.started, SOURCES, DEAD_LETTERS)
-    evidence = await collect(stage.settings, run, list(_traces(stage, setup)))
+    evidence = await collect(stage.settings, run, traces_of(setup, stage.world.fakes, stage.world.quotas))
     return evidence if isinstance(evidence, Trouble) else examine(evidence)
-
-
-def _traces(stage: _Stage, setup: Setup) -> Iterator[LaneTrace]:
-    for name, fake in stage.world.fakes.items():
-        planner = Planner(lane_profile(setup.config, name), setup.routes)
-        group, journal = wiring.group_name(name), wiring.journal_topic(name)
-        yield LaneTrace(name, group, journal, stage.world.quotas[name], planner, fake)
 
 
 def _tell(stage: _Stage, findings: Findings, failed: int) -> int:

@@ -16,14 +16,12 @@ import aiohttp
 
 from consumer.app import wiring
 from consumer.app.logs import configure
-from consumer.app.profiles import lane_profile
 from consumer.app.service import Options, Service
 from consumer.app.setup import Setup, load_setup
 from consumer.core.facts import Fact
-from consumer.core.plan import Planner
 from consumer.core.ports import Emit
 from consumer.demo.broker import FETCH_WAIT_MS, SETTLE_MS
-from consumer.demo.collect import LaneTrace, Run, collect
+from consumer.demo.collect import Run, collect, traces_of
 from consumer.demo.evidence import Evidence
 from consumer.demo.publish import Account, publish_all
 from consumer.demo.report import Findings, examine
@@ -139,17 +137,7 @@ class Stage:
         return time.monotonic() - began
 
     async def evidence(self) -> Evidence:
-        traces = [
-            LaneTrace(
-                name,
-                wiring.group_name(name),
-                wiring.journal_topic(name),
-                self.world.quotas[name],
-                Planner(lane_profile(self.setup.config, name), self.setup.routes),
-                fake,
-            )
-            for name, fake in self.world.fakes.items()
-        ]
+        traces = traces_of(self.setup, self.world.fakes, self.world.quotas)
         found = await collect(self.settings, Run(self.account, self.began, SOURCES, DEAD_LETTERS), traces)
         if not isinstance(found, Evidence):
             raise OSError(f"the topics could not be read: {found.reason} {found.detail}")

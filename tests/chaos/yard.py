@@ -19,11 +19,9 @@ import yaml
 from aiohttp import web
 
 from consumer.app import wiring
-from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup, load_setup
 from consumer.core.model import Position, Quota, Record, TopicPartition, Trouble
-from consumer.core.plan import Planner
-from consumer.demo.collect import LaneTrace, Run, collect
+from consumer.demo.collect import Run, collect, traces_of
 from consumer.demo.evidence import Evidence
 from consumer.demo.fakes import write_tokens
 from consumer.demo.fakes_base import Arrival, FakeProvider
@@ -39,7 +37,7 @@ from tests.chaos.killpoints import BLOCK_SECONDS, KILL_AT
 from tests.chaos.ledger import Ledger, judged
 from tests.chaos.nursery import nursery
 from tests.chaos.waves import Load, routes
-from tests.kafka.processes import Consumer, eventually
+from tests.kafka.processes import Consumer, end, eventually
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "chaos-key"
@@ -305,17 +303,7 @@ class Yard:
     async def evidence(self) -> Evidence:
         setup = load_setup(self.config, {})
         assert isinstance(setup, Setup), setup
-        traces = [
-            LaneTrace(
-                name,
-                wiring.group_name(name),
-                wiring.journal_topic(name),
-                self.plot.quotas[name],
-                Planner(lane_profile(setup.config, name), setup.routes),
-                fake,
-            )
-            for name, fake in self.fakes.items()
-        ]
+        traces = traces_of(setup, self.fakes, self.plot.quotas)
         run = Run(self.account, self.began, self.plot.sources, self.plot.dead_letters)
         found = await collect(self.settings, run, traces)
         assert isinstance(found, Evidence), found
@@ -349,18 +337,10 @@ async def yard(folder: Path, plot: Plot, bootstrap: str, *, through: str = "") -
         try:
             yield made
         except BaseException:
-            for consumer in made.consumers:
-                sys.stderr.write(f"--- {plot.name}\n{consumer.log[-3000:]}\n")
+            end(made.consumers, tell=True)
             raise
         finally:
             end(made.consumers)
-
-
-def end(consumers: Iterable[Consumer]) -> None:
-    for consumer in consumers:
-        if consumer.process is not None and consumer.process.poll() is None:
-            consumer.signal(signal.SIGCONT)
-            consumer.kill()
 
 
 async def make_topics(made: Yard) -> None:

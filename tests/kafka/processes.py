@@ -18,11 +18,8 @@ from typing import Any, Protocol, Self
 import aiohttp
 import yaml
 
-from consumer.app import wiring
-from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup, load_setup
-from consumer.core.plan import Planner
-from consumer.demo.collect import LaneTrace, Run, collect
+from consumer.demo.collect import Run, collect, traces_of
 from consumer.demo.evidence import Evidence
 from consumer.demo.publish import Account, publish_all
 from consumer.demo.report import Findings, examine
@@ -35,6 +32,7 @@ from tests.kafka.server import free_port
 
 SESSION_SECONDS = 6
 REQUEST_SECONDS = 3
+LOG_CHARACTERS = 3000
 
 
 class Running(Protocol):
@@ -102,6 +100,15 @@ class Consumer:
         return lanes.get(name, {})
 
 
+def end(consumers: Iterable[Consumer], *, tell: bool = False) -> None:
+    """Kill those that still run. `tell`: the last words of all of them, for whoever reads the failure."""
+    for consumer in consumers:
+        if consumer.process is not None and consumer.process.poll() is None:
+            consumer.kill()
+        if tell:
+            sys.stderr.write(f"--- {consumer.log_file}\n{consumer.log[-LOG_CHARACTERS:]}\n")
+
+
 async def eventually(what: str, true: Callable[[], Awaitable[bool]], within_seconds: float = 60.0) -> float:
     """Look again and again until it is true; how long that took, in seconds."""
     began = time.monotonic()
@@ -132,12 +139,7 @@ class Town:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for consumer in self.consumers:
-            if consumer.process is not None and consumer.process.poll() is None:
-                consumer.kill()
-        if error is not None:
-            for consumer in self.consumers:
-                print(consumer.log[-3000:])  # noqa: T201 - what a person needs who reads the failure
+        end(self.consumers, tell=error is not None)
 
     async def make_topics(self) -> None:
         specs = topics.wanted(list(self.world.fakes), SOURCES, topics.Shape(replicas=1, dead_letters=DEAD_LETTERS))
@@ -172,17 +174,7 @@ class Town:
         return await self.idle(consumer) and (await self.findings()).report.waiting == 0
 
     async def evidence(self) -> Evidence:
-        traces = [
-            LaneTrace(
-                name,
-                wiring.group_name(name),
-                wiring.journal_topic(name),
-                self.world.quotas[name],
-                Planner(lane_profile(self.setup.config, name), self.setup.routes),
-                fake,
-            )
-            for name, fake in self.world.fakes.items()
-        ]
+        traces = traces_of(self.setup, self.world.fakes, self.world.quotas)
         found = await collect(self.settings, Run(self.account, self._began, SOURCES, DEAD_LETTERS), traces)
         assert isinstance(found, Evidence), found
         return found

@@ -23,7 +23,7 @@ from consumer.demo.fakes_base import Arrival, read_body
 from consumer.demo.fakes_webhook import WebhookFake
 from consumer.streams import topics
 from consumer.streams.settings import KafkaSettings
-from tests.kafka.processes import Consumer
+from tests.kafka.processes import Consumer, end
 
 SHOP = "ducky"
 ANSWERS = [
@@ -86,11 +86,7 @@ class Stall:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for consumer in self.consumers:
-            if consumer.process is not None and consumer.process.poll() is None:
-                consumer.kill()
-            if error is not None:
-                print(consumer.log[-3000:])  # noqa: T201 - what a person needs who reads the failure
+        end(self.consumers, tell=error is not None)
 
     def lane(self, name: str) -> str:
         return f"{name}-{self.mark}"
