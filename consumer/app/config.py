@@ -186,7 +186,7 @@ class LaneConfig(Strict):
     ceiling: CeilingConfig | None = Field(
         default=None, description="people told in any window, so that they do not all open the app at once"
     )
-    in_flight: int | None = Field(default=None, ge=1, le=64, description="requests at a time")
+    in_flight: int | None = Field(default=None, ge=1, le=1024, description="requests at a time")
     memory: Annotated[Seconds, Field(ge=3600)] = Field(
         default=8 * 86_400.0, description="how far back the lane remembers; longer than every ttl"
     )
