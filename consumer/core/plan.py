@@ -12,7 +12,7 @@ from typing import Any
 
 from consumer.core.backfill import Backfilled, Malformed, backfilled_of, is_backfilled
 from consumer.core.compiled import CompiledRoute, Failed, Ladder, Names, Unaddressed
-from consumer.core.decode import Undecodable, decode
+from consumer.core.decode import Undecodable
 from consumer.core.filters import find_zone
 from consumer.core.model import (
     Command,
@@ -130,7 +130,8 @@ class Planner:
             if isinstance(old, Malformed):
                 return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
             record, way = old.record, replace(way, backfilled=old)
-        return self.plan_event(record, way, decode(record.value, self._profile.event_bytes_limit))
+        opened = self._profile.formats.read(record, self._profile.event_bytes_limit)
+        return self.plan_event(opened.record, way, opened.event)
 
     def plan_event(self, record: Record, way: Way, event: Event | Undecodable | Ignored) -> Plan:
         """The same for a record that was decoded already."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from consumer.core.formats import PLAIN, Formats
+
 SCARCE_TEXTS_PER_MINUTE = 30.0
 
 
@@ -53,7 +55,8 @@ class LaneProfile:
 
     An entry of `allow_list` that begins with `+` is a phone, however it is written; any other is taken as it stands.
     `default_shop` is the shop of events that name none. `memory_seconds` bounds every deadline.
-    `backfill` is the topic by which people send through the lane, "" for none.
+    `backfill` is the topic by which people send through the lane, "" for none. `formats` says what its sources' records
+    are wrapped in.
     """
 
     lane: str
@@ -65,6 +68,7 @@ class LaneProfile:
     event_bytes_limit: int = 256 * 1024
     memory_seconds: float = 8 * 86_400.0
     backfill: str = ""
+    formats: Formats = PLAIN
 
 
 @dataclass(frozen=True, slots=True)

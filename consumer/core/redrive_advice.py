@@ -63,6 +63,21 @@ ADVICE: Mapping[DeadReason, Advice] = MappingProxyType(
             "An object in it has a key twice, so that two readers would see two events.",
             f"{_PUBLISHER}.",
         ),
+        DeadReason.FORMAT: Advice(
+            "It is not in a format that its source takes: an envelope without what it must have, or another one.",
+            "The detail says what is missing. Where the publisher is right, mend `sources` in the configuration, "
+            "deploy it, then redrive.",
+        ),
+        DeadReason.UNKNOWN_SCHEMA: Advice(
+            "The schema registry does not know the schema that the record names.",
+            "Look whether the record comes from another registry's world. Where the registry has lost the schema, "
+            "bring it back under its id, then redrive.",
+        ),
+        DeadReason.MAPPING: Advice(
+            "Another system's event does not fit the mapping of its source.",
+            "The detail names the field of the mapping. Mend the mapping (`vestnik check` runs its examples), deploy "
+            "it, then redrive.",
+        ),
         DeadReason.EVENT_ID_CONFLICT: Advice(
             "The same event id came before with another content, and that one was told.",
             "Let the publisher give each event an id of its own. If people must be told of this one too, redrive it by "

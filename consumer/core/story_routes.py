@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
 from consumer.core.compiled import CompiledRoute, Names
-from consumer.core.decode import decode
 from consumer.core.model import Command, Ended, Plan, Planned, Record
 from consumer.core.plan import Planner, names_of
 from consumer.core.profile import LaneProfile, ShopProfile
@@ -71,7 +70,7 @@ class Explainer:
         plan = self.plan(record)
         old = self._backfilled(record)
         original = record if old is None else old.record
-        event = decode(original.value, self._profile.event_bytes_limit)
+        event = self._profile.formats.read(original, self._profile.event_bytes_limit).event
         shop = self._shop(event) if isinstance(event, Event) else None
         if (
             not isinstance(event, Event)

@@ -8,8 +8,8 @@ from tests.core.planning import order
 from tests.poison.corpus import USUAL_LIMIT, cases
 
 _SMALL_BYTES = 1_000_000
-# Reasons that only the routes give.
-_LATER = ("recipient", "other_shop", "unaddressable", "no_route")
+# Reasons that only the routes give, or what opens envelopes.
+_LATER = ("format", "recipient", "other_shop", "unaddressable", "no_route")
 
 
 def text(**changes: Any) -> bytes:
