@@ -2,7 +2,7 @@
 
 import hashlib
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +43,14 @@ class Setup:
         return replace(self, config=self.config.model_copy(update={"lanes": lanes}))
 
 
+class Mistakes(list[Problem]):
+    """Mistakes, with what people should know beside them: a warning may name the cause of a mistake."""
+
+    def __init__(self, problems: Iterable[Problem], warnings: tuple[str, ...] = ()) -> None:
+        super().__init__(problems)
+        self.warnings = warnings
+
+
 def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None) -> Setup | list[Problem]:
     """The setup of a configuration file, or every mistake in it, in its environment and in its routes.
 
@@ -72,7 +80,8 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     setup = Setup(config, accounts, routes.sound, overridden, reader, base, digest)
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
-    return sorted(problems) or replace(setup, warnings=tuple(warnings_of(setup, environ)))
+    warnings = tuple(warnings_of(setup, environ))
+    return Mistakes(sorted(problems), warnings) if problems else replace(setup, warnings=warnings)
 
 
 def _without_kafka(tree: Tree, lines: str, out: str) -> Tree:

@@ -34,11 +34,12 @@ DEFAULT_CONFIG = Path("vestnik.yaml")
 def load(config: Path, output: Format, lines: tuple[str, str] | None = None) -> "Setup":
     """The setup, or the end of the command with every mistake told."""
     from consumer.app import told  # noqa: PLC0415
-    from consumer.app.setup import load_setup  # noqa: PLC0415
+    from consumer.app.setup import Mistakes, load_setup  # noqa: PLC0415
 
     setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ, lines)
     if isinstance(setup, list):
-        told.tell_problems(setup, told.Output(output))
+        warnings = setup.warnings if isinstance(setup, Mistakes) else ()
+        told.tell_problems(setup, told.Output(output), warnings)
         raise typer.Exit(USAGE)
     return setup
 
