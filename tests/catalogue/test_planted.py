@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,7 @@ class Planted:
     says: str
     file: str = ROUTES
     told_in: str = ""
-    warns: bool = False
+    warns: bool = field(default=False, kw_only=True)
 
     def __str__(self) -> str:
         return self.name
@@ -413,9 +413,10 @@ def told(folder: Path, *words: str) -> tuple[int, list[str], list[str]]:
     found = CliRunner().invoke(app, ["check", "-c", str(folder), "-o", "json", *words])
     document = json.loads(found.stdout)
     problems = [f"{each['file']}:{each['line']}: {each['what']}; {each['mend']}" for each in document["problems"]]
-    return found.exit_code, *(
+    problems, warnings = (
         [each.replace(f"{folder}/", "") for each in part] for part in (problems, document["warnings"])
     )
+    return found.exit_code, problems, warnings
 
 
 def line_of(text: str, fragment: str) -> int:
