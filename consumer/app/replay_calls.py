@@ -11,9 +11,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-import typer
-
 from consumer.app import replay_told, told
+from consumer.app.confirming import confirmed
 from consumer.app.masking import masked
 from consumer.app.moments import read_ago
 from consumer.app.profiles import lane_profile
@@ -31,7 +30,6 @@ from consumer.streams.ranges import Bound, Offset
 from schemas.events import EVENT_TYPES
 
 FINE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
-CONFIRMED_PEOPLE = 1000
 REASON_CHARACTERS = 500
 
 
@@ -246,18 +244,15 @@ async def _resumed(setup: Setup, replay: str) -> dict[str, Published]:
 
 
 def _agreed(foreseen: Foreseen, manner: Manner) -> bool:
-    """Two steps above a thousand people: the plan has been shown, and now somebody says yes."""
+    """Whether anybody would be told, and may be."""
     people = sum(forecast.people for forecast in foreseen.forecasts.values())
     if not any(forecast.told for forecast in foreseen.forecasts.values()):
         return False
-    if people <= CONFIRMED_PEOPLE or manner.yes:
-        return True
-    question = f"{people:,} people would be told. Send it?"
-    if foreseen.wish.asked.again:
-        question = f"{people:,} people would be told, ALSO WHO WAS TOLD BEFORE. Send it?"
-    if not sys.stdin.isatty():
-        raise WordsError(f"{question} Nobody is here to say so: --yes says it")
-    return typer.confirm(question, err=True)
+    also = ", ALSO WHO WAS TOLD BEFORE" if foreseen.wish.asked.again else ""
+    answer = confirmed(people, f"{people:,} people would be told{also}. Send it?", yes=manner.yes)
+    if isinstance(answer, str):
+        raise WordsError(answer)
+    return answer
 
 
 def _told_plan(foreseen: Foreseen, recorded: Recorded, manner: Manner) -> int:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
-from consumer.app.commands.completion import lanes
+from consumer.app.commands.dead_choosing import choosing
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
@@ -25,7 +24,6 @@ from consumer.app.commands.shared import (
     leave,
     load,
 )
-from schemas.dead_letter import DeadReason
 
 if TYPE_CHECKING:
     from consumer.app.dead import Shelf
@@ -35,30 +33,18 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-CONFIRMED_MESSAGES = 1000
-
 dead_app = typer.Typer(help="Dead letters: what needs a person, and why.", no_args_is_help=True)
 
 
-Reasons = Annotated[list[DeadReason] | None, typer.Option("--reason", help="Only these; may be repeated.")]
-Lanes = Annotated[list[str] | None, typer.Option("--lane", help="Only of these lanes.", autocompletion=lanes)]
-Routes = Annotated[list[str] | None, typer.Option("--route", help="Only of these routes.")]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Only of records of these source topics.")]
-From = Annotated[str | None, typer.Option("--from", help="Died since then: a date, a time, or how long ago (2h).")]
-To = Annotated[str | None, typer.Option("--to", help="Died before then, written the same way.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show customers' data as it is.")]
 Letters = Annotated[list[str] | None, typer.Argument(help="Letters by id, or by its beginning; all without one.")]
 
 
 @dead_app.command("list")
-def dead_list(  # noqa: PLR0913 - the options of a command, each with a name of its own
+@choosing
+def dead_list(
+    wanted: "Wanted",
     *,
-    reason: Reasons = None,
-    lane: Lanes = None,
-    route: Routes = None,
-    topic: Topics = None,
-    since: From = None,
-    until: To = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     config: ConfigPath = DEFAULT_CONFIG,
     output: OutputFormat = Format.TABLE,
@@ -67,27 +53,16 @@ def dead_list(  # noqa: PLR0913 - the options of a command, each with a name of 
     from consumer.app import dead_told, told  # noqa: PLC0415
 
     setup = load(config, output)
-    wanted = _wanted((reason, lane, route, topic), since, until)
     dead_told.tell_letters(_shelf(setup, wanted).letters, limit, told.Output(output))
 
 
 @dead_app.command("stats")
-def dead_stats(  # noqa: PLR0913
-    *,
-    reason: Reasons = None,
-    lane: Lanes = None,
-    route: Routes = None,
-    topic: Topics = None,
-    since: From = None,
-    until: To = None,
-    config: ConfigPath = DEFAULT_CONFIG,
-    output: OutputFormat = Format.TABLE,
-) -> None:
+@choosing
+def dead_stats(wanted: "Wanted", *, config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Format.TABLE) -> None:
     """How many there are by reason, lane and route, when the first and the last died, and what to do."""
     from consumer.app import dead_told, told  # noqa: PLC0415
 
     setup = load(config, output)
-    wanted = _wanted((reason, lane, route, topic), since, until)
     dead_told.tell_tallies(_shelf(setup, wanted).letters, told.Output(output))
 
 
@@ -110,14 +85,10 @@ def dead_show(
 
 
 @dead_app.command("export")
-def dead_export(  # noqa: PLR0913
+@choosing
+def dead_export(
+    wanted: "Wanted",
     *,
-    reason: Reasons = None,
-    lane: Lanes = None,
-    route: Routes = None,
-    topic: Topics = None,
-    since: From = None,
-    until: To = None,
     file: Annotated[Path | None, typer.Option("--file", help="Write here; to standard output without it.")] = None,
     reveal: Reveal = False,
     config: ConfigPath = DEFAULT_CONFIG,
@@ -130,7 +101,6 @@ def dead_export(  # noqa: PLR0913
     if not reveal:
         leave("an export has the originals, with customers' data in them: say --reveal if you may have it", USAGE)
     setup = load(config, Format.JSON)
-    wanted = _wanted((reason, lane, route, topic), since, until)
     settings = brokers(setup)
     with nullcontext(sys.stdout) if file is None else _private(file) as sink:
         count = _or_leave(asyncio.run(dead_calls.export(setup, settings, wanted, sink.write)))
@@ -139,15 +109,11 @@ def dead_export(  # noqa: PLR0913
 
 
 @dead_app.command("redrive")
-def dead_redrive(  # noqa: PLR0913
+@choosing
+def dead_redrive(  # noqa: PLR0913 - the options of a command, each with a name of its own
+    wanted: "Wanted",
     letters: Letters = None,
     *,
-    reason: Reasons = None,
-    lane: Lanes = None,
-    route: Routes = None,
-    topic: Topics = None,
-    since: From = None,
-    until: To = None,
     send: Annotated[bool, typer.Option("--send", help="Do it. Without it nothing is written.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask once more above 1,000 messages.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Also what was redriven already.")] = False,
@@ -164,7 +130,6 @@ def dead_redrive(  # noqa: PLR0913
     from consumer.app import dead_calls, dead_told, told  # noqa: PLC0415
 
     setup = load(config, output)
-    wanted = _wanted((reason, lane, route, topic), since, until)
     asked = replace(_asked(wanted, extend_ttl), max_redrives=max_redrives, again=again)
     settings, names = brokers(setup), letters or ()
     agreed = partial(_agreed, send=send, yes=yes)
@@ -174,36 +139,6 @@ def dead_redrive(  # noqa: PLR0913
 
 
 # --- what was asked ---------------------------------------------------------------------------------------------------
-
-
-def _wanted(
-    names: tuple[Iterable[DeadReason] | None, Iterable[str] | None, Iterable[str] | None, Iterable[str] | None],
-    since: str | None,
-    until: str | None,
-) -> "Wanted":
-    """The filters. Letters of lanes and routes that are gone from the configuration can be asked for too."""
-    import math  # noqa: PLC0415
-
-    from consumer.core.redrive import Wanted  # noqa: PLC0415
-
-    reasons, lanes, routes, topics = (frozenset(map(str, some or ())) for some in names)
-    first, last = _moment("--from", since, -math.inf), _moment("--to", until, math.inf)
-    if first >= last:
-        leave("--from is not before --to", USAGE)
-    return Wanted(reasons, lanes, routes, topics, since=first, until=last)
-
-
-def _moment(option: str, text: str | None, otherwise: float) -> float:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    from consumer.app.moments import read_ago  # noqa: PLC0415
-
-    if text is None:
-        return otherwise
-    moment = read_ago(text, datetime.now(UTC))
-    if isinstance(moment, str):
-        leave(f"{option}: {moment}", USAGE)
-    return moment.timestamp()
 
 
 def _asked(wanted: "Wanted", extend_ttl: str | None) -> "Asked":
@@ -244,10 +179,17 @@ def _private(file: Path) -> TextIO:
 
 
 def _agreed(survey: "Survey", *, send: bool, yes: bool) -> bool:
-    """Whether it may go out: more than a thousand messages are asked about."""
-    if send and not yes and survey.told > CONFIRMED_MESSAGES:
-        typer.confirm(f"{survey.told:,} messages would go out. Send them?", abort=True, err=True)
-    return send
+    """Whether it goes out; the end of the command where it should and somebody says no, or nobody is there."""
+    from consumer.app.confirming import confirmed  # noqa: PLC0415
+
+    if not send:
+        return False
+    answer = confirmed(survey.told, f"{survey.told:,} messages would go out. Send them?", yes=yes)
+    if isinstance(answer, str):
+        leave(answer, USAGE)
+    if not answer:
+        raise typer.Abort
+    return True
 
 
 def _code(survey: "Survey", *, sent: bool) -> int:
