@@ -9,11 +9,14 @@ from jinja2 import nodes
 
 from consumer.core.compiled import FALLBACK_LOCALE
 from consumer.core.document import Path, Problem, Tree, locate, read_tree
-from consumer.core.fields import Meaning, kinds, meaning
+from consumer.core.fields import Meaning, kinds, meaning, names_near_day
 from consumer.core.filters import find_locale, plural_categories
 from consumer.core.routes import LoadedRoute, WordingText
 from consumer.core.templates import Flaw, nearest, plain_path, read_template, sandbox
+from consumer.core.units import spell_seconds
 from schemas.envelope import Event, Part
+
+NEAR_SECONDS = 12 * 3600.0
 
 
 def warn_texts(loaded: LoadedRoute) -> Iterator[Problem]:
@@ -26,6 +29,7 @@ def warn_texts(loaded: LoadedRoute) -> Iterator[Problem]:
         locale = find_locale(code) if code else None
         for level, wording in enumerate(ladder):
             yield from _bare_counts(loaded, (*top, level), wording, locale)
+            yield from _near_days(loaded, (*top, level), wording)
 
 
 def _unused_steps(loaded: LoadedRoute) -> Iterator[Problem]:
@@ -55,6 +59,15 @@ def _unused_expectations(loaded: LoadedRoute) -> Iterator[Problem]:
         if not example.sent and unused:
             what = f"{unused[0]} is not looked at, for nothing is sent"
             yield loaded.problem(("examples", index, unused[0]), what, "leave it out, or leave out sent: false")
+
+
+def _near_days(loaded: LoadedRoute, path: Path, wording: WordingText) -> Iterator[Problem]:
+    """`tomorrow` is true on the day of the event; what may wait longer is read on another."""
+    for part, source in wording.sources().items():
+        tree = read_template(source, sandbox(FALLBACK_LOCALE))
+        if loaded.route.ttl > NEAR_SECONDS and not isinstance(tree, Flaw) and names_near_day(tree):
+            what = f"{part}: relative_day is seen from the day of the event, and ttl lets people read it later"
+            yield loaded.problem((*path, part), what, f"a ttl of at most {spell_seconds(NEAR_SECONDS)}, or | day")
 
 
 def _bare_counts(loaded: LoadedRoute, path: Path, wording: WordingText, locale: Locale | None) -> Iterator[Problem]:

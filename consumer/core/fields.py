@@ -11,7 +11,7 @@ from babel import Locale
 from jinja2 import nodes
 from pydantic import BaseModel
 
-from consumer.core.filters import accepts_forms, plural_categories
+from consumer.core.filters import RELATIVE_DAY, accepts_forms, plural_categories
 from consumer.core.templates import FieldPath, Flaw, field_paths, nearest, plain_path
 from schemas.envelope import Cardinality, Event
 
@@ -23,6 +23,7 @@ EVENT_PARTS = ("order", "bonus", "customer")
 _COARSER = {
     "day": Cardinality.BUCKETED,
     "date": Cardinality.BUCKETED,
+    "relative_day": Cardinality.BUCKETED,
     "time": Cardinality.BUCKETED,
     "length": Cardinality.BUCKETED,
 }
@@ -33,6 +34,7 @@ _TAKES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "plural": ("a number", (int, Decimal)),
     "day": ("a date", (date,)),
     "date": ("a date", (date,)),
+    "relative_day": ("a date", (date,)),
     "time": ("a time", (datetime,)),
     "phone": ("a text", (str,)),
     "shorten": ("a text", (str, int, Decimal)),
@@ -136,6 +138,11 @@ def _misfit_flaws(tree: nodes.Template, models: Sequence[type[Event]]) -> Iterat
 def _fits(found: Meaning, wanted: tuple[type, ...]) -> bool:
     known = list(kinds(found.annotation))
     return not known or any(issubclass(kind, wanted) and not issubclass(kind, bool) for kind in known)
+
+
+def names_near_day(tree: nodes.Node) -> bool:
+    """Whether a text says `tomorrow`, so that the day of the event is in it although it is not named."""
+    return any(node.name == RELATIVE_DAY for node in tree.find_all(nodes.Filter))
 
 
 def _shown(path: FieldPath, found: Meaning, line: int) -> Iterator[Flaw]:

@@ -5,7 +5,7 @@ A filter never shows nothing: where its value is absent it raises `UnsayableErro
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any
@@ -185,6 +185,35 @@ def day(locale: Locale, context: Context, value: Any) -> str:
     return _day_and_month(locale, date(local.year, local.month, local.day))
 
 
+# CLDR's words for the days around today, by their distance (dateFields, day, relative); Babel does not carry them.
+_NEAR_DAYS: Mapping[str, Mapping[int, str]] = {
+    "ru": {-2: "позавчера", -1: "вчера", 0: "сегодня", 1: "завтра", 2: "послезавтра"},
+    "en": {-1: "yesterday", 0: "today", 1: "tomorrow"},
+    "be": {-2: "пазаўчора", -1: "учора", 0: "сёння", 1: "заўтра", 2: "паслязаўтра"},
+    "uk": {-2: "позавчора", -1: "учора", 0: "сьогодні", 1: "завтра", 2: "післязавтра"},
+    "kk": {-1: "кеше", 0: "бүгін", 1: "ертең"},
+    "de": {-2: "vorgestern", -1: "gestern", 0: "heute", 1: "morgen", 2: "übermorgen"},
+}
+# What happens so late in the evening is read on the next day.
+_LATE = timedelta(hours=1)
+RELATIVE_DAY = "relative_day"
+
+
+def relative_day(locale: Locale, context: Context, value: Any) -> str:
+    """`завтра`, `tomorrow`, else as `day`: seen from the day on which the event happened, in the recipient's zone. The
+    moment of rendering takes no part, so that a record always gives the same text; in the last hour before midnight it
+    is the date."""
+    local, event = _local(context, value), context.parent.get("event")
+    if event is not None:
+        told: datetime = _local(context, event.occurred_at)  # type: ignore[assignment]
+        if (told + _LATE).date() == told.date():
+            distance = (date(local.year, local.month, local.day) - told.date()).days
+            near = _NEAR_DAYS.get(locale.language, {}).get(distance)
+            if near is not None:
+                return near
+    return day(locale, context, value)
+
+
 def clock(locale: Locale, context: Context, value: Any) -> str:
     """`13:05`, `1:05 PM`."""
     local = _local(context, value)
@@ -245,6 +274,7 @@ FILTERS: Mapping[str, Callable[[Locale], Callable[..., Any]]] = {
     "money": lambda locale: _with_context(money, locale),
     "date": lambda locale: _with_context(long_date, locale),
     "day": lambda locale: _with_context(day, locale),
+    RELATIVE_DAY: lambda locale: _with_context(relative_day, locale),
     "time": lambda locale: _with_context(clock, locale),
     "phone": lambda _: phone,
     "shorten": lambda _: shortened,

@@ -9,7 +9,7 @@ from babel import Locale
 from jinja2 import UndefinedError, nodes
 from jinja2.runtime import Context
 
-from consumer.core.fields import field_flaws, plural_flaws, shown_cardinalities, shown_flaws
+from consumer.core.fields import field_flaws, names_near_day, plural_flaws, shown_cardinalities, shown_flaws
 from consumer.core.filters import RENDER_ERRORS, UnsayableError
 from consumer.core.model import Message
 from consumer.core.templates import (
@@ -117,7 +117,10 @@ class CompiledWording:
     def of(cls, wording: Wording, locale: Locale) -> "CompiledWording":
         environment = sandbox(locale)
         parts = tuple((part, compile_template(tree, environment)) for part, tree in wording.trees.items())
-        paths = {path for tree in wording.trees.values() for path, _ in field_paths(tree)}
+        trees = wording.trees.values()
+        paths = {path for tree in trees for path, _ in field_paths(tree)}
+        if any(names_near_day(tree) for tree in trees):
+            paths.add(("event", "occurred_at"))
         known = (*sorted(paths), *(_ALWAYS if paths else ()))
         return cls(environment, wording, parts, known, wording.unique)
 

@@ -118,3 +118,11 @@ def test_an_example_with_every_field_may_have_more() -> None:
     event["order"]["delivery"] = {"kind": "a", "title": "b", "tracking_url": None, "storage_until": None, "kindd": "c"}
     event["order"]["id"] = {"strange": "shape"}
     assert strange(event) == []
+
+
+def test_a_near_day_in_a_text_that_may_wait_is_told() -> None:
+    text = "  wordings: [{text: '{{ order.delivery.storage_until | relative_day }}'}]\n"
+    assert advice(text) == []
+    found = [str(each) for each in warn_texts(routes(HEAD.replace("12h", "13h") + text).routes[0])]
+    assert found[0].startswith("routes.yaml:5: route r: text: relative_day is seen from the day of the event")
+    assert found[0].endswith("a ttl of at most 12h, or | day")
