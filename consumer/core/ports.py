@@ -35,6 +35,9 @@ TROUBLES = (
     "offsets_lost",
     "undecodable_batch",
     "record_too_large",
+    "registry_unreachable",
+    "registry_denied",
+    "registry_nonsense",
     "other",
 )
 
