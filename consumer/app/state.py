@@ -83,6 +83,7 @@ class LaneStanding:
     dead_letters: Counter[str] = field(default_factory=Counter)
     pushes: deque[Push] = field(default_factory=lambda: deque(maxlen=PUSHES_KEPT))
     told: deque[tuple[float, int]] = field(default_factory=deque)
+    told_sum: int = 0
 
     @property
     def owner(self) -> bool:
@@ -91,8 +92,8 @@ class LaneStanding:
     def told_within(self, now: float, seconds: float = RATE_SECONDS) -> int:
         """Recipients told in the last seconds; forgets what is older."""
         while self.told and self.told[0][0] < now - seconds:
-            self.told.popleft()
-        return sum(count for _, count in self.told)
+            self.told_sum -= self.told.popleft()[1]
+        return self.told_sum
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,19 @@ class LaneSheet:
     lane: str
     provider: str
     mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoutesStanding:
+    """Which routes are deployed, since when, and why newer ones are not. `at` and `refused_at` are wall-clock
+    seconds."""
+
+    version: str = ""
+    count: int = 0
+    at: float = 0.0
+    refused: str = ""
+    refused_at: float = 0.0
+    problems: tuple[str, ...] = ()
 
 
 class State:
@@ -124,6 +138,7 @@ class State:
         self._wall = wall
         self._started = monotonic()
         self.draining = False
+        self.routes = RoutesStanding()
         self.lanes = {sheet.lane: LaneStanding(sheet.lane, sheet.provider, sheet.mode) for sheet in lanes}
 
     def see(self, fact: facts.Fact) -> None:
@@ -159,6 +174,7 @@ class State:
             "uptime_seconds": round(now - self._started, 1),
             "draining": self.draining,
             "ready": not self.unready(),
+            "routes": asdict(self.routes),
             "lanes": {
                 lane.lane: {
                     **_lane_report(lane, now),
@@ -332,6 +348,7 @@ def _dead(lane: LaneStanding, fact: facts.DeadLettered, now: float) -> None:
 
 def _told(lane: LaneStanding, fact: facts.Pushed, now: float) -> None:
     lane.told.append((now, len(fact.recipients)))
+    lane.told_sum += len(fact.recipients)
     lane.told_within(now)
 
 

@@ -15,6 +15,7 @@ from consumer.core.turn import Choice, Moment, weighted_slack
 # So many groups are looked at, and so many more for each parcel of a request, so that a decision has a bound.
 _LOOKS = 100
 _LOOKS_A_PARCEL = 4
+_FREE_LOOKS = 4
 
 
 def brisk_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
@@ -31,6 +32,25 @@ def brisk_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]
     """
     if order:
         yield from _Decision(order, moment, prices).line()
+
+
+def free_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
+    """The same on a lane without a quota: a request makes nobody else wait, so nothing is worth merging, and each group
+    goes in turn and full detail. Only the first of each row are looked at."""
+    if not order:
+        return
+    firsts = [row.first for _, row in order.rows]
+    overload = moment.now - min(first.due for first in firsts) > prices.overload_seconds
+
+    def place(entry: Entry) -> tuple[float, int]:
+        return (-weighted_slack(entry.group, moment) if overload else entry.turn), entry.number
+
+    on_unsure = min(firsts, key=place).group.terms.on_unsure
+    looks = _FREE_LOOKS * moment.capacity.parcels
+    heads = [entry for policy, row in order.rows if policy is on_unsure for entry in islice(row, looks)]
+    for entry in sorted(heads, key=place):
+        if entry.group.commands:
+            yield Choice((entry.group,), entry.group.message, 0)
 
 
 class _Decision:

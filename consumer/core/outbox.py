@@ -22,6 +22,8 @@ _STALE_ROOM = 1024
 # With more groups than this a lane that sends its parcels faster than this cannot rank them all at each request, so
 # their order is kept; where the policy cannot do so, its line is used for so long.
 _MANY_GROUPS = 1000
+# Without a quota requests go out as fast as they can be made: ranking even a few dozen groups costs more than the rest.
+_MANY_FREE_GROUPS = 32
 _BRISK_SECONDS = 2.0
 _LINE_SECONDS = 2.0
 
@@ -47,6 +49,7 @@ class Outbox:
         self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
         self._eldest_held: Earliest[bytes] = Earliest(lambda id_: self._held[id_].arrived)
         self._order: Order | None = None
+        self._many = _MANY_GROUPS
         self._line: list[Choice] = []
         self._ranked_at = -math.inf
 
@@ -289,7 +292,7 @@ class Outbox:
             if not alike:
                 del self._alike[group.message, group.terms.on_unsure]
             self._room.remove_group(group)
-            if len(self._groups) < _MANY_GROUPS // 2:
+            if len(self._groups) < self._many // 2:
                 self._order = None
         return command
 
@@ -302,7 +305,7 @@ class Outbox:
 
     def _keep_order(self) -> None:
         """From very many groups on, and until there are far fewer; the new one is not in it yet."""
-        if self._order is None and len(self._groups) > _MANY_GROUPS and isinstance(self._policy, KeepsOrder):
+        if self._order is None and len(self._groups) > self._many and isinstance(self._policy, KeepsOrder):
             self._order = self._policy.order(self._sizes)
             for group in self._groups.values():
                 if group.commands:
@@ -331,7 +334,9 @@ class Outbox:
         """The policy's line. A lane that makes many requests a second cannot rank tens of thousands of groups at each:
         of so many it has the first ones by their kept order, or the rest of the last line for a little while."""
         brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
-        if not brisk or len(self._groups) <= _MANY_GROUPS:
+        self._many = _MANY_GROUPS if moment.gap_seconds else _MANY_FREE_GROUPS
+        self._keep_order()
+        if not brisk or len(self._groups) <= self._many:
             yield from self._policy.line(self.groups(), moment)
         elif self._order is not None and isinstance(self._policy, KeepsOrder):
             yield from self._policy.brisk(self._order, moment)

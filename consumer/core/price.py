@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import NamedTuple
 
-from consumer.core.brisk import brisk_line
+from consumer.core.brisk import brisk_line, free_line
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
 from consumer.core.order import Order
@@ -33,7 +33,8 @@ class TurnAndPrice:
 
     Where ladders have more than two steps, a decision merges one step up, or two, and so on: the fewest at which nobody
     is later than with all of them. A batch of several parcels is filled up with the other groups in turn, those that
-    are worth the price first. With very many groups on a lane that makes many requests a second, `brisk_line` decides.
+    are worth the price first. With very many groups on a lane that makes many requests a second `brisk_line` decides,
+    and without a quota `free_line`.
     """
 
     prices: Prices = field(default_factory=Prices)
@@ -56,7 +57,7 @@ class TurnAndPrice:
         return Order(sizes, self.prices.patience)
 
     def brisk(self, order: Order, moment: Moment) -> Iterator[Choice]:
-        return brisk_line(order, moment, self.prices)
+        return (brisk_line if moment.gap_seconds else free_line)(order, moment, self.prices)
 
     def _queue(self, groups: Sequence[Group], moment: Moment) -> "_Queue":
         """With the fewest steps up the ladders at which nobody is later than with all of them."""

@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from random import Random
 
-from consumer.core.brisk import brisk_line
+import pytest
+
+from consumer.core.brisk import brisk_line, free_line
 from consumer.core.group import Group
 from consumer.core.model import Capacity, OnUnsure, Priority
 from consumer.core.order import Order
+from consumer.core.price import TurnAndPrice
 from consumer.core.prices import Prices
 from consumer.core.sizes import Sizes
-from consumer.core.turn import Choice, Moment
+from consumer.core.turn import Choice, Moment, weighted_slack
 from tests.core.waiting import command, group, terms
 
 WITHIN = 1800.0
@@ -128,3 +132,60 @@ def test_of_longer_ladders_the_fewest_steps_are_taken_that_make_nobody_later() -
     one, two = line(ladders(300, 2))[0], line(ladders(3, 200))[0]
     assert (one.message.title, one.level) == ("shop 0", 1)
     assert (two.message.title, two.level) == ("any", 2)
+
+
+FREE = Moment(NOW.now, 0.0, Capacity(1, 1))
+
+
+def free(groups: Iterable[Group], moment: Moment = FREE) -> list[Choice]:
+    return list(free_line(order_of(groups), moment, Prices()))
+
+
+def test_without_a_quota_nothing_waits_so_nothing_goes() -> None:
+    assert free([]) == []
+
+
+def test_without_a_quota_everything_goes_in_turn_and_full_detail_also_what_is_late() -> None:
+    groups = [small("B", 300.0, "coarse"), small("A", -100.0, "coarse"), small("C", 900.0, priority=Priority.LOW)]
+    assert titles(free(groups)) == [("A", 1), ("B", 1), ("C", 1)]
+    assert {choice.level for choice in free(groups)} == {0}
+
+
+def test_without_a_quota_the_most_urgent_of_much_too_late_ones_goes_first() -> None:
+    late = [small("low", -900.0, priority=Priority.LOW), small("urgent", -600.0, priority=Priority.URGENT)]
+    assert titles(free(late))[0] == ("urgent", 1)
+
+
+def test_without_a_quota_a_request_has_one_policy_for_lost_answers_and_few_groups_are_looked_at() -> None:
+    groups = [*crowd(9, 10.0, on_unsure=OnUnsure.STOP), *crowd(9, 20.0, on_unsure=OnUnsure.REPEAT)]
+    choices = free(groups)
+    assert {choice.on_unsure for choice in choices} == {OnUnsure.STOP}
+    assert len(choices) == 4
+    emptied = next(iter(choices)).groups[0]
+    line = free_line(order_of(groups), FREE, Prices())
+    next(line)
+    second = next(line).groups[0]
+    assert second is not emptied
+
+
+def test_without_a_quota_what_an_earlier_parcel_took_is_passed_over() -> None:
+    first, second = small("A", 10.0), small("B", 20.0)
+    line = free_line(order_of([first, second]), FREE, Prices())
+    assert next(line).message.title == "A"
+    second.discard(second.first().id)
+    assert list(line) == []
+
+
+@pytest.mark.parametrize("late_seconds", [0.0, 900.0])
+def test_without_a_quota_the_whole_rule_and_the_kept_order_begin_with_the_same_group(late_seconds: float) -> None:
+    for seed in range(20):
+        dice = Random(seed)
+        groups = [
+            small(f"order {n}", dice.uniform(1.0, 900.0) - late_seconds, "coarse", priority=dice.choice(list(Priority)))
+            for n in range(30)
+        ]
+        if late_seconds == 0.0:
+            assert free(groups)[0] == next(TurnAndPrice().line(groups, FREE))
+        else:
+            best = max(groups, key=lambda each: weighted_slack(each, FREE))
+            assert weighted_slack(free(groups)[0].groups[0], FREE) == weighted_slack(best, FREE)
