@@ -1,18 +1,17 @@
 """Routes ready to run on one lane: which events they want, whom they tell, and what."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any
 
 from babel import Locale
-from jinja2.runtime import Context
 
 from consumer.core.filters import RENDER_ERRORS, find_locale
 from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
-from consumer.core.templates import compile_expression, context_of
+from consumer.core.templates import Evaluate, compile_expression
 from consumer.core.text import LinkRule, canonical, canonical_phone
 from consumer.core.wordings import CompiledWording, Unrendered, read_wording
 from schemas.envelope import Customer
@@ -53,9 +52,9 @@ class CompiledRoute:
     """
 
     route: Route
-    when: Callable[[Context], Any] | None
-    to: Callable[[Context], Any]
-    thread: Callable[[Context], Any] | None
+    when: Evaluate | None
+    to: Evaluate
+    thread: Evaluate | None
     to_phone: bool
     to_customer: bool
     ladders: Mapping[str, tuple[CompiledWording, ...]]
@@ -102,9 +101,9 @@ class CompiledRoute:
         value = self._evaluate(self.thread, names) if self.thread else None
         return value if value is None or isinstance(value, Failed) else str(value)
 
-    def _evaluate(self, expression: Callable[[Context], Any], names: Names) -> Any:
+    def _evaluate(self, expression: Evaluate, names: Names) -> Any:
         try:
-            return expression(context_of(names, EXPRESSION_SANDBOX))
+            return expression(names)
         except RENDER_ERRORS as error:
             return Failed(type(error).__name__)
 

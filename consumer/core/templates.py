@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from babel import Locale
 from jinja2 import TemplateSyntaxError, nodes
+from jinja2.nodes import EvalContext
 from jinja2.parser import Parser
 from jinja2.runtime import Context, StrictUndefined, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -73,6 +74,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.globals.clear()
         self.filters = {name: make(locale) for name, make in FILTERS.items()}
         self.tests = dict(TESTS)
+        self.eval_ctx = EvalContext(self)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if isinstance(obj, BaseModel):
@@ -82,6 +84,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
         else:
             return Absent(obj=obj, name=attribute)
         return members[attribute] if attribute in members else Absent(obj=obj, name=attribute)
+
+
+class _Names(Context):
+    """A context without what Jinja prepares for imports, blocks and macros: there are none, and most of its cost is
+    theirs."""
+
+    def __init__(self, environment: Sandbox, names: dict[str, Any]) -> None:
+        self.environment = environment
+        self.parent = names
+        self.vars = {}
+        self.exported_vars = set()
+        self.eval_ctx = environment.eval_ctx
 
 
 @lru_cache(maxsize=32)
@@ -155,6 +169,7 @@ def nearest(name: str, known: Iterator[str] | Mapping[str, object] | list[str]) 
 # --- compiling --------------------------------------------------------------------------------------------------------
 
 Render = Callable[[Context], str]
+Evaluate = Callable[[dict[str, Any]], Any]
 
 
 def compile_template(tree: nodes.Template, environment: Sandbox) -> str | Render:
@@ -168,15 +183,16 @@ def compile_template(tree: nodes.Template, environment: Sandbox) -> str | Render
     return lambda context: "".join(root(context))
 
 
-def compile_expression(tree: nodes.Expr, environment: Sandbox) -> Callable[[Context], Any]:
-    """What makes the expression's value of a context; None where it is absent. Raises one of `RENDER_ERRORS`."""
+def compile_expression(tree: nodes.Expr, environment: Sandbox) -> Evaluate:
+    """What makes the expression's value of names; None where it is absent. Raises one of `RENDER_ERRORS`."""
     path = plain_path(tree)
     if path:
-        return lambda context: value_at(context.parent, path)
+        return lambda names: value_at(names, path)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
     root = environment.from_string(nodes.Template(body, lineno=1)).root_render_func
 
-    def evaluate(context: Context) -> Any:
+    def evaluate(names: dict[str, Any]) -> Any:
+        context = context_of(names, environment)
         "".join(root(context))  # runs the assignment; it says nothing
         value = context.vars["result"]
         return None if isinstance(value, Undefined) else value
@@ -245,4 +261,4 @@ def value_at(names: Mapping[str, Any], path: FieldPath) -> Any:
 def context_of(names: dict[str, Any], environment: Sandbox) -> Context:
     """What a compiled template is rendered with; it may be used for several templates of one locale. The names are
     read and never written."""
-    return Context(environment, names, None, {})
+    return _Names(environment, names)

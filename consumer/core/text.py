@@ -39,10 +39,17 @@ def canonical(text: str) -> str:
 
     A no-break space stays one where it stands alone. Joiners stay inside pictures that are made of several.
     """
-    if not _PLAIN.fullmatch(text):
-        text = _DROPPED.sub(_kept, text)
-        text = unicodedata.normalize("NFC", _PILED_MARKS.sub(r"\1", text))
+    if _PLAIN.fullmatch(text):
+        # Of all spaces there are only these two in it, and nearly always each stands alone.
+        return (_SPACES.sub(_folded, text) if _has_run(text) else text).strip(" \u00a0")
+    text = _DROPPED.sub(_kept, text)
+    text = unicodedata.normalize("NFC", _PILED_MARKS.sub(r"\1", text))
     return _SPACES.sub(_folded, text).strip(" \u00a0")
+
+
+def _has_run(text: str) -> bool:
+    """Whether spaces stand beside each other. Four searches cost a tenth of one regular expression."""
+    return "  " in text or "\u00a0 " in text or " \u00a0" in text or "\u00a0\u00a0" in text
 
 
 def _kept(match: re.Match[str]) -> str:
@@ -96,6 +103,8 @@ def _odd_flag(text: str, index: int) -> bool:
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _NOT_IN_LINKS = re.compile(r"[\x00-\x20\x7f-\x9f\\\"<>^`{|}\u00a0\u2028\u2029\ud800-\udfff]")
+# A link into an app in characters that nothing is done to: all the checks below pass it as it is.
+_APP_LINK = re.compile(r"([a-z][a-z0-9+.-]*)://[A-Za-z0-9._~/-]*")
 NEVER_SCHEMES = frozenset(
     {"about", "blob", "content", "data", "file", "filesystem", "ftp", "http", "intent", "javascript", "sms", "tel"}
     | {"vbscript", "view-source", "ws", "wss"}
@@ -118,6 +127,9 @@ class LinkRule(NamedTuple):
 def clean_link(text: str, schemes: Collection[str], hosts: Collection[str] | None = None) -> str | None:
     """The link in ASCII, or None where it must not be opened: another scheme or host, user name, address, spaces,
     length."""
+    plain = _APP_LINK.fullmatch(text)
+    if plain and len(text) <= LINK_CHARACTERS and plain[1] not in NEVER_SCHEMES and plain[1] != "https":
+        return text if plain[1] in schemes else None
     text = unicodedata.normalize("NFC", text.strip())
     if len(text) > LINK_CHARACTERS or _NOT_IN_LINKS.search(text):
         return None

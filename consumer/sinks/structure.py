@@ -114,7 +114,7 @@ def _expression(source: str) -> Build:
     evaluate = compile_expression(tree, _SANDBOX)
 
     def build(names: Names) -> Any:
-        value = evaluate(_context(names))
+        value = evaluate(names)
         return _LEFT_OUT if value is None else value
 
     return build

@@ -66,7 +66,7 @@ def said(source: str, locale: Locale = RU, names: dict[str, Any] = NAMES) -> str
 def value(source: str) -> Any:
     tree = read_expression(source, sandbox(EN))
     assert not isinstance(tree, Flaw), tree
-    return compile_expression(tree, sandbox(EN))(context_of(NAMES, sandbox(EN)))
+    return compile_expression(tree, sandbox(EN))(NAMES)
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,12 @@ def test_a_canonical_text_stays_as_it_is(text: str) -> None:
     assert not any(unicodedata.category(character) in ("Cc", "Cs") for character in once)
 
 
+@given(st.text("aЯ .,—2₽\u00a0", max_size=12))
+def test_a_text_of_usual_characters_is_cleaned_as_one_with_others_in_it(text: str) -> None:
+    """The shortcut says what the long way says, which a character that is dropped leads to."""
+    assert canonical(text) == canonical(text + "\u200b")
+
+
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=80), st.integers(1, 40))
 def test_a_shortened_text_is_no_longer_than_asked(text: str, characters: int) -> None:
     assert len(shorten(text, characters)) <= characters
@@ -103,6 +109,22 @@ def test_a_good_link_is_kept_in_ascii(text: str, link: str) -> None:
 )
 def test_a_bad_link_is_none(text: str) -> None:
     assert clean_link(text, SCHEMES) is None
+
+
+@given(
+    st.sampled_from(["ducky", "https", "http", "goose", "intent", "d+u.c-k", "9", ""]),
+    st.text("aZ09._~/-", max_size=12) | st.just("a" * 2036),
+)
+def test_a_link_in_plain_characters_is_judged_as_one_with_more_to_it(scheme: str, rest: str) -> None:
+    """The shortcut says what the long way says, which an anchor leads to."""
+    link, schemes = f"{scheme}://{rest}", ("https", "ducky", "d+u.c-k")
+    assert (clean_link(link, schemes) == link) is (clean_link(f"{link}#a", schemes) == f"{link}#a")
+    assert clean_link(link, schemes) in (link, None)
+
+
+def test_a_link_into_an_app_may_have_so_many_characters_and_no_more() -> None:
+    assert clean_link("ducky://" + "a" * 2040, SCHEMES)
+    assert clean_link("ducky://" + "a" * 2041, SCHEMES) is None
 
 
 def test_a_scheme_that_is_never_right_is_refused_even_where_it_is_listed() -> None:
