@@ -205,7 +205,9 @@ class Bisection:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     def expire(self, now: float) -> list[Command]:
-        """Take out whose deadline has come."""
+        """Take out whose deadline has come, and look after those that are stuck."""
+        for case in self._cases:
+            case.tend(now)
         return self._drop(self._cases, lambda command: command.deadline <= now)
 
     def supersede(self, thread: int, rank: int) -> list[Command]:

@@ -9,6 +9,8 @@ from consumer.core.model import Command, Message, Parcel, Refused
 _SPARE = 4
 # Once somebody was told, twice as many: the culprits are many, but the rest of the batch is not.
 _PROVEN_PATIENCE = 2
+# A stuck batch is asked once more after this time: no other text may come that would decide about it.
+STUCK_SECONDS = 300.0
 
 # One recipient's commands in one parcel: they go together, so that nobody is told the same twice.
 Unit = tuple[Command, ...]
@@ -41,6 +43,7 @@ class Case:
         self.verdict = verdict
         self.patience = float(_SPARE)
         self.in_a_row = 1
+        self._stuck_since: float | None = None
 
     def join(self, parcels: Sequence[Parcel]) -> None:
         """These were refused whole. With the first ones a search begins; others wait with those that are stuck."""
@@ -61,7 +64,20 @@ class Case:
     @property
     def stuck(self) -> bool:
         """Asking on would waste the quota: more refusals in a row than any one culprit explains."""
-        return self.in_a_row > self.patience * (_PROVEN_PATIENCE if self.proven else 1)
+        return self.in_a_row > self._limit
+
+    @property
+    def _limit(self) -> float:
+        return self.patience * (_PROVEN_PATIENCE if self.proven else 1)
+
+    def tend(self, now: float) -> None:
+        """A stuck one may ask for one more part every five minutes; if that is told, the search goes on."""
+        if not self.stuck:
+            self._stuck_since = None
+        elif self._stuck_since is None:
+            self._stuck_since = now
+        elif now - self._stuck_since >= STUCK_SECONDS:
+            self._stuck_since, self.in_a_row = now, int(self._limit)
 
     @property
     def ready(self) -> bool:

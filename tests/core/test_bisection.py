@@ -353,6 +353,20 @@ def test_if_another_text_is_told_then_the_rest_is_unresolved() -> None:
     assert (lane.desk.bound, lane.committable) == (0, 2)
 
 
+def test_a_stuck_batch_is_asked_once_more_every_five_minutes_though_no_other_text_comes() -> None:
+    """Seed 3340 of the worlds."""
+    lane = Lane(everything=True)
+    refuse_until_stuck(lane)
+    asked = []
+    for now in range(1000, 2500, 100):
+        lane.desk.expire(now)
+        asked.append(lane.finish())
+        lane.everything = now < 2200
+    assert asked[:12] == [0, 0, 0, 1, 0, 0, 1, 0, 0, 1, 0, 0]
+    assert len(lane.told) + len(lane.ends) == 64
+    assert {reason for _, reason in lane.ends.values()} == {"bad"}
+
+
 def test_if_another_text_is_refused_too_the_lane_is_blocked_and_all_wait_again() -> None:
     lane = Lane(everything=True)
     refuse_until_stuck(lane)
