@@ -29,6 +29,9 @@ HEADERS = {
 }
 
 
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+
 @dataclass(frozen=True, slots=True)
 class AdminSettings:
     """Where to listen, and how much: port 0 takes any free one."""
@@ -110,7 +113,9 @@ class Admin:
     async def _readyz(self, _request: web.Request) -> web.Response:
         return _probe(self._state.unready())
 
-    async def _metrics_text(self, _request: web.Request) -> web.Response:
+    async def _metrics_text(self, request: web.Request) -> web.Response:
+        if self._metrics.has_exemplars and "application/openmetrics-text" in request.headers.get("Accept", ""):
+            return web.Response(body=self._metrics.render_with_exemplars(), headers={"Content-Type": OPENMETRICS})
         return web.Response(
             body=self._metrics.render(), headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
         )

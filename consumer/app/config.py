@@ -236,6 +236,20 @@ class LogsConfig(Strict):
     level: LogLevel = "info"
 
 
+class TracesConfig(Strict):
+    """OpenTelemetry traces. Where they go and how many are kept, the OTEL_* variables of the environment say."""
+
+    export: Literal["none", "otlp"] = Field(default="none", description="otlp needs vestnik[traces]")
+
+
+class ReloadConfig(Strict):
+    """When route files are read anew while the process works: at SIGHUP always, and by themselves with `watch`."""
+
+    watch: Annotated[Seconds, Field(ge=1.0, le=3600.0)] | None = Field(
+        default=None, description="look so often whether they have changed; never when left out"
+    )
+
+
 class WatchdogsConfig(Strict):
     """How long something may stand still although nothing outside is in the way, before a new process is better."""
 
@@ -285,7 +299,9 @@ class Config(Strict):
     privacy: PrivacyConfig | None = Field(default=None, description="with it lanes obey the list of suppressions")
     admin: AdminConfig = AdminConfig()
     logs: LogsConfig = LogsConfig()
+    traces: TracesConfig = TracesConfig()
     watchdogs: WatchdogsConfig = WatchdogsConfig()
+    reload: ReloadConfig = ReloadConfig()
 
     @model_validator(mode="after")
     def _one_source(self) -> "Config":

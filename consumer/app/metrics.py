@@ -12,24 +12,32 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from consumer.app.families import Expected, Families
 from consumer.app.series import Family
 from consumer.core import facts
 
+TraceOf = Callable[[str, str], str]
+"""The trace id, in hex, of a lane's attempt; "" where there is none."""
+
 
 class Metrics:
     """The process's registry, fed by `see` and written out by `render`."""
 
-    def __init__(self, expected: Expected) -> None:
+    def __init__(self, expected: Expected, trace_of: TraceOf | None = None) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.families = Families(expected, self.registry)
+        self._trace_of = trace_of
 
     def see(self, fact: facts.Fact) -> None:
         """Count a fact. A fact that has no metric is passed over."""
+        if self._trace_of is not None and isinstance(fact, facts.RequestSent):
+            _request_sent(self.families, fact, self._trace_of(fact.lane, fact.attempt))
+            return
         update = TABLE.get(type(fact))
         if update is not None:
             update(self.families, fact)
@@ -41,6 +49,15 @@ class Metrics:
     def render(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)
+
+    def render_with_exemplars(self) -> bytes:
+        """OpenMetrics, the only format that shows which trace a request belongs to."""
+        return openmetrics.generate_latest(self.registry)  # type: ignore[no-untyped-call,no-any-return]
+
+    @property
+    def has_exemplars(self) -> bool:
+        """Whether requests are traced."""
+        return self._trace_of is not None
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -67,9 +84,10 @@ def _pushed(m: Families, fact: facts.Pushed) -> None:
         age.observe(seconds)
 
 
-def _request_sent(m: Families, fact: facts.RequestSent) -> None:
+def _request_sent(m: Families, fact: facts.RequestSent, trace: str = "") -> None:
     m.requests.at(fact.lane, fact.provider, fact.verdict, fact.reason).inc()
-    m.request_duration.at(fact.lane, fact.provider).observe(fact.duration_seconds)
+    exemplar = {"trace_id": trace} if trace else None
+    m.request_duration.at(fact.lane, fact.provider).observe(fact.duration_seconds, exemplar)
     m.request_recipients.at(fact.lane, fact.provider).observe(fact.recipients)
 
 

@@ -16,7 +16,7 @@ from consumer.app.admin import Admin, AdminSettings
 from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
 from consumer.app.loop_watch import LoopWatch
-from consumer.app.metrics import Metrics
+from consumer.app.metrics import Metrics, TraceOf
 from consumer.app.page.history import History
 from consumer.app.page.serving import Page
 from consumer.app.setup import Setup
@@ -33,6 +33,8 @@ from consumer.engine.run import FAILED, UNFINISHED, Process
 from consumer.engine.view import LaneView
 
 LOOP_LAG_EVERY_SECONDS = 0.5
+# The configuration asks for what is not installed.
+MISUSED = 2
 
 
 def version() -> str:
@@ -47,13 +49,15 @@ OpenStreams = Callable[[Setup, Emit], wiring.OpenStreams]
 class Options:
     """What a caller may put in the place of the usual. `observers` hear every fact; `opened` is told the admin port
     once it listens, `turned` hears twice a second that the loop turns. `once`: stop by itself when all that there was
-    is settled."""
+    is settled. `attach` is put around each lane's parts, and `trace_of` names the trace of a request."""
 
     streams: OpenStreams = wiring.usual_streams
     observers: Sequence[Emit] = field(default_factory=tuple)
     opened: Callable[[int], object] = lambda _: None
     once: bool = False
     turned: Callable[[], object] = lambda: None
+    attach: wiring.Attach = wiring.unattached
+    trace_of: TraceOf | None = None
 
 
 class Service:
@@ -65,11 +69,11 @@ class Service:
         sheets = wiring.lane_sheets(setup)
         self.state = State(sheets, time.monotonic, time.time, self._open_groups, self._heads)
         self.state.read_offsets = self._read_offsets
-        self.metrics = Metrics(wiring.expected(setup, version()))
+        self.metrics = Metrics(wiring.expected(setup, version()), options.trace_of)
         history = History(tuple(setup.config.lanes), time.time)
         self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
-        self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member()))
+        self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member(), options.attach))
         config = setup.config.admin
         page = Page(self.state.report, history, settings_of(setup))
         settings = AdminSettings(config.host, config.port)
@@ -170,9 +174,30 @@ def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
     configure(logs.format, logs.level, sys.stderr, time.monotonic)
     for warning in setup.warnings:
         structlog.stdlib.get_logger("vestnik").warning("configuration_warning", detail=warning)
+    if setup.config.traces.export == "otlp":
+        return _traced(setup, stop, options)
+    return _run(setup, stop, options)
+
+
+def _run(setup: Setup, stop: StopRequest, options: Options) -> int:
     watch = LoopWatch(setup.config.watchdogs.loop)
     watch.start()
     with asyncio.Runner() as runner:
         code = runner.run(serve(setup, stop, replace(options, turned=watch.beat)))
     watch.stop()
     return code
+
+
+def _traced(setup: Setup, stop: StopRequest, options: Options) -> int:
+    """The same with traces, whose libraries are imported for nobody else."""
+    from consumer.app.trace_export import can_export, open_traces  # noqa: PLC0415
+
+    if not can_export():
+        detail = "traces.export: otlp needs its libraries: install vestnik[traces], or say none"
+        structlog.stdlib.get_logger("vestnik").error("traces_refused", detail=detail)
+        return MISUSED
+    traces = open_traces(setup.config.lanes, version())
+    try:
+        return _run(setup, stop, replace(options, attach=traces.attach, trace_of=traces.trace_of))
+    finally:
+        traces.close()

@@ -67,6 +67,15 @@ def new_member() -> str:
     return f"{socket.gethostname()[:64]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+Attach = Callable[[str, LaneParts], LaneParts]
+"""Puts something around a lane's parts, such as traces."""
+
+
+def unattached(_lane: str, parts: LaneParts) -> LaneParts:
+    """The parts as they are."""
+    return parts
+
+
 # --- streams ----------------------------------------------------------------------------------------------------------
 
 
@@ -182,18 +191,30 @@ def surroundings(setup: Setup, emit: Emit, lane: str) -> Surroundings:
 # --- lanes ------------------------------------------------------------------------------------------------------------
 
 
-def berths(setup: Setup, open_streams: OpenStreams, emit: Emit, member: str) -> list[Berth]:
+def berths(
+    setup: Setup, open_streams: OpenStreams, emit: Emit, member: str, attach: Attach = unattached
+) -> list[Berth]:
     """A place for each lane of the configuration."""
-    return [Berth(name, _builder(setup, name, open_streams, emit, member), emit) for name in setup.config.lanes]
+    return [
+        Berth(name, _builder(setup, name, _Doors(open_streams, emit, attach), member), emit)
+        for name in setup.config.lanes
+    ]
 
 
-def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, member: str) -> Callable[[], Lane]:
+@dataclass(frozen=True, slots=True)
+class _Doors:
+    open_streams: OpenStreams
+    emit: Emit
+    attach: Attach
+
+
+def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[], Lane]:
     config, account = setup.config.lanes[name], setup.accounts[name]
     settings = lane_settings(setup, name, member)
     planner = Planner(lane_profile(setup.config, name), setup.routes)
 
     def build() -> Lane:
-        streams = open_streams(name)
+        streams, emit = doors.open_streams(name), doors.emit
         around = surroundings(setup, emit, name)
         sink = make_sink(
             account, around.read_secret, emit, name, in_flight=config.in_flight, open_tokens=around.open_tokens
@@ -209,7 +230,7 @@ def _builder(setup: Setup, name: str, open_streams: OpenStreams, emit: Emit, mem
             suppressions=suppressions,
             control=streams.control,
         )
-        return Lane(settings, parts)
+        return Lane(settings, doors.attach(name, parts))
 
     return build
 
@@ -267,7 +288,7 @@ def expected(setup: Setup, version: str) -> Expected:
     """What metrics may expect of this configuration."""
     lanes = tuple(_lane_names(setup, name) for name in setup.config.lanes)
     topics = dict.fromkeys(topic for lane in setup.config.lanes for topic in lane_sources(setup, lane))
-    return Expected(lanes, tuple(topics), version, setup.digest)
+    return Expected(lanes, tuple(topics), version, setup.digest, setup.routes_version)
 
 
 def _lane_names(setup: Setup, name: str) -> LaneNames:
