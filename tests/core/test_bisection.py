@@ -358,7 +358,7 @@ def test_a_stuck_batch_is_asked_once_more_every_five_minutes_though_no_other_tex
     lane = Lane(everything=True)
     refuse_until_stuck(lane)
     asked = []
-    for now in range(1000, 2500, 100):
+    for now in range(1000, 2600, 100):
         lane.desk.expire(now)
         asked.append(lane.finish())
         lane.everything = now < 2200
