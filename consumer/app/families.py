@@ -27,6 +27,7 @@ STREAMS = ("source", "journal", "dead_letters", "table")
 WITHDRAWN = ("superseded_owner", "stopping", "paused", "ended", "expired", "quiet_hours")
 STUCK = ("no_request", "no_landing", "no_commit", "no_recovery", "no_broker", "client_broken")
 SUPPRESSED = ("listed", "frequency_cap", "no_consent", "quiet_hours", "not_listed", "shadow")
+RELOADS = ("loaded", "unchanged", "refused")
 PRIORITIES = tuple(priority.value for priority in Priority)
 OUTCOMES = tuple(outcome.value for outcome in Outcome)
 DEAD_REASONS = tuple(reason.value for reason in DeadReason)
@@ -80,6 +81,7 @@ class Expected:
     topics: tuple[str, ...]
     version: str
     config_digest: str
+    routes_version: str = ""
 
 
 class Families:
@@ -241,17 +243,42 @@ class Families:
         self.loop_lag = board.histogram("event_loop_lag_seconds", "How late the loop turned.", LOOP_LAG_BUCKETS)
         build = board.gauge("build_info", "Always 1.", Label("version"), Label("python"))
         build.at(expected.version, platform.python_version()).set(1)
-        config = board.gauge(
+        self.config_info = board.gauge(
             "config_info", "Always 1; the digest differs where the configuration does.", Label("digest")
         )
-        config.at(expected.config_digest).set(1)
+        self.routes_info = board.gauge(
+            "routes_info", "Always 1; the version differs where the routes do.", Label("version")
+        )
+        self.reloads = board.counter(
+            "routes_reload_total", "How often routes were read anew, by what came of it.", Label("outcome", RELOADS)
+        )
+        self.reload_refused = board.gauge(
+            "routes_reload_refused", "1 while the files hold routes that were refused, and older ones are deployed."
+        )
+        self.reload_refused.at().set(0)
+        for outcome in RELOADS:
+            self.reloads.at(outcome)
         lane_info = board.gauge("lane_info", "Always 1.", self._lane, self._provider, Label("mode"))
         for names in expected.lanes:
             lane_info.at(names.lane, names.provider, names.mode).set(1)
-        route_info = board.gauge("route_info", "Always 1.", self._lane, self._route, Label("priority", PRIORITIES))
+        self.route_info = board.gauge("route_info", "Always 1.", self._lane, self._route, Label("priority", PRIORITIES))
+        self._deploy()
+
+    def redeploy(self, expected: Expected) -> None:
+        """Other routes are deployed: new ones are born, and of those that went only the counts stay."""
+        self._expected = expected
+        self._route.widen([route for names in expected.lanes for route in names.routes])
+        self.route_info.forget()
+        self._deploy()
+        self._bear()
+
+    def _deploy(self) -> None:
+        expected = self._expected
+        self.config_info.only(expected.config_digest).set(1)
+        self.routes_info.only(expected.routes_version).set(1)
         for names in expected.lanes:
             for route, priority in zip(names.routes, names.priorities, strict=False):
-                route_info.at(names.lane, route, priority).set(1)
+                self.route_info.at(names.lane, route, priority).set(1)
 
     # --- born at zero -------------------------------------------------------------------------------------------------
 

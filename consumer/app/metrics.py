@@ -46,6 +46,13 @@ class Metrics:
         """The event loop came back so much later than asked."""
         self.families.loop_lag.at().observe(seconds)
 
+    def routes_reloaded(self, outcome: str, expected: Expected) -> None:
+        """Routes were read anew; `expected`: what may come of those that are deployed now."""
+        self.families.reloads.at(outcome).inc()
+        self.families.reload_refused.at().set(outcome == "refused")
+        if outcome == "loaded":
+            self.families.redeploy(expected)
+
     def render(self) -> bytes:
         """The text format of Prometheus."""
         return generate_latest(self.registry)

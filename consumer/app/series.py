@@ -8,10 +8,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 PREFIX = "vestnik"
 OTHER = "other"
 OPEN_LIMIT = 32
+# What comes to be known while the process works, such as new routes: so many more than at its start.
+WIDENED_LIMIT = 1000
 
 
 class _Metric(Protocol):
     def labels(self, *labelvalues: Any) -> Self: ...
+    def clear(self) -> None: ...
 
 
 T = TypeVar("T", bound=_Metric)
@@ -24,6 +27,14 @@ class Label:
         self.name = name
         self._values = set(known or ())
         self._room = OPEN_LIMIT if known is None else 0
+        self._more = WIDENED_LIMIT
+
+    def widen(self, values: Sequence[str]) -> None:
+        """Know these too, as long as there are not too many."""
+        for value in values:
+            if value not in self._values and self._more > 0:
+                self._more -= 1
+                self._values.add(value)
 
     def bound(self, value: str) -> str:
         if value in self._values:
@@ -49,6 +60,17 @@ class Family(Generic[T]):
             bounded = tuple(label.bound(value) for label, value in zip(self._labels, values, strict=True))
             child = self._children.get(bounded) or self._born(bounded)
             self._children[bounded] = child
+        return child
+
+    def forget(self) -> None:
+        """Have no children any more."""
+        self._children.clear()
+        self._metric.clear()
+
+    def only(self, *values: str) -> T:
+        """The child of these values, and no other any more: for what has one value at a time."""
+        self.forget()
+        child = self._children[values] = self._metric.labels(*values)
         return child
 
     def _born(self, bounded: tuple[str, ...]) -> T:

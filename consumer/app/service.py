@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,16 +14,18 @@ import structlog
 
 from consumer.app import wiring
 from consumer.app.admin import Admin, AdminSettings
+from consumer.app.deployed import Deployed, planners_of
 from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
 from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics, TraceOf
 from consumer.app.page.history import History
 from consumer.app.page.serving import Page
+from consumer.app.reloading import Reload, Reloading, standing_of, tell_reload
 from consumer.app.setup import Setup
 from consumer.app.show import settings_of
 from consumer.app.signals import StopRequest
-from consumer.app.state import State
+from consumer.app.state import RoutesStanding, State
 from consumer.app.why_live import live_report
 from consumer.core.explain import Waiting
 from consumer.core.facts import Fact, LaneGauges, LaneStuck
@@ -73,7 +76,11 @@ class Service:
         history = History(tuple(setup.config.lanes), time.time)
         self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
-        self.process = Process(wiring.berths(setup, streams, self.emit, wiring.new_member(), options.attach))
+        deployed = Deployed(planners_of(setup))
+        self.reloading = Reloading(setup, deployed, self._reloaded)
+        self.state.routes = RoutesStanding(setup.routes_version, len(setup.routes.routes), time.time())
+        member = wiring.new_member()
+        self.process = Process(wiring.berths(setup, streams, self.emit, member, options.attach, deployed=deployed))
         config = setup.config.admin
         page = Page(self.state.report, history, settings_of(setup))
         settings = AdminSettings(config.host, config.port)
@@ -88,6 +95,15 @@ class Service:
             self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
         if self._options.once and isinstance(fact, LaneGauges) and self._finished():
             self.stop()
+
+    def reload(self) -> None:
+        """Read the routes anew, soon."""
+        self.reloading.ask()
+
+    def _reloaded(self, reload: Reload) -> None:
+        self.state.routes = standing_of(reload, self.state.routes)
+        self.metrics.routes_reloaded(reload.outcome, wiring.expected(reload.setup, version()))
+        tell_reload(reload)
 
     def _whereabouts(self, ids: Sequence[bytes]) -> dict[str, Any]:
         return live_report(self.process.lanes, self.state, ids, time.time())
@@ -119,10 +135,12 @@ class Service:
         log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.lanes))
         self._options.opened(self._admin.port)
         monitor = asyncio.create_task(self._watch_loop(), name="loop lag")
+        reloading = asyncio.create_task(self.reloading.run(), name="reloading")
         try:
             code = await self.process.run()
         finally:
             monitor.cancel()
+            reloading.cancel()
             await self._admin.stop()
         _tell_end(code, self.process.why)
         return code
@@ -158,6 +176,7 @@ async def serve(setup: Setup, stop: StopRequest, options: Options) -> int:
     service = Service(setup, options)
     loop.set_exception_handler(_tell_exception)
     stop.attach(lambda: loop.call_soon_threadsafe(service.stop))
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
     return await service.run()
 
 

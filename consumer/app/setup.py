@@ -3,7 +3,8 @@
 import hashlib
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +23,8 @@ SNAPSHOT_SUFFIX = ".snapshot.yaml"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """All that a process was told, and it is sound. `warnings` are for people and stop nothing."""
+    """All that a process was told, and it is sound. `warnings` are for people and stop nothing. `text` is the
+    configuration's; `digest` is of it and of the routes, `routes_version` of the routes alone."""
 
     config: Config
     accounts: Mapping[str, SinkConfig]
@@ -32,6 +34,8 @@ class Setup:
     base: Path
     digest: str
     warnings: tuple[str, ...] = ()
+    text: str = field(default="", repr=False)
+    routes_version: str = ""
 
     def path(self, name: str) -> Path:
         """A path of the configuration; relative ones start at its folder."""
@@ -67,7 +71,7 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
         return overridden
     config = read_part(overridden.tree, (), Config)
     accounts = _read_accounts(overridden.tree)
-    files = _route_files(overridden.tree, path.parent)
+    files = route_files(overridden.tree, path.parent)
     routes = read_routes(files.texts)
     parts = (config, accounts, files.problems, routes.problems)
     problems = {problem for part in parts if isinstance(part, list) for problem in part}
@@ -76,8 +80,10 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     base = path.parent
     accounts = {lane: _rooted(account, base) for lane, account in accounts.items()}
     reader = SecretReader(base, environ, for_group=config.secret_files == "group")  # noqa: S105
-    digest = _digest(text, files.texts)
-    setup = Setup(config, accounts, routes.sound, overridden, reader, base, digest)
+    digest, version = digest_of(text, files.texts), routes_version(files.texts)
+    setup = Setup(
+        config, accounts, routes.sound, overridden, reader, base, digest=digest, text=text, routes_version=version
+    )
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
     warnings = tuple(warnings_of(setup, environ))
@@ -151,15 +157,16 @@ def _rooted(account: SinkConfig, base: Path) -> SinkConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class _RouteFiles:
+class RouteFiles:
+    """The texts of all route files by name, and what kept others from being read."""
+
     texts: Mapping[str, str]
     problems: list[Problem]
 
 
-def _route_files(tree: Tree, base: Path) -> _RouteFiles:
-    """The texts of all route files by name, and what kept others from being read."""
-    named = tree.data.get("routes", "routes") if isinstance(tree.data, dict) else "routes"
-    names = [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
+def route_files(tree: Tree, base: Path) -> RouteFiles:
+    """What the configuration's `routes` name."""
+    names = _route_names(tree)
     texts: dict[str, str] = {}
     problems: list[Problem] = []
     for index, name in enumerate(names):
@@ -173,7 +180,23 @@ def _route_files(tree: Tree, base: Path) -> _RouteFiles:
                 problems.append(text)
             else:
                 texts[str(file)] = text
-    return _RouteFiles(texts, problems)
+    return RouteFiles(texts, problems)
+
+
+def _route_names(tree: Tree) -> list[str]:
+    named = tree.data.get("routes", "routes") if isinstance(tree.data, dict) else "routes"
+    return [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
+
+
+def route_signature(setup: Setup) -> tuple[tuple[str, int, int], ...]:
+    """Changes when a route file does: of each its name, when it was changed, and its size. Reads no contents."""
+    found = []
+    for name in _route_names(setup.overridden.tree):
+        for file in _yaml_files(setup.base / name):
+            with suppress(OSError):
+                stood = file.stat()
+                found.append((str(file), stood.st_mtime_ns, stood.st_size))
+    return tuple(sorted(found))
 
 
 def _yaml_files(path: Path) -> Iterator[Path]:
@@ -181,13 +204,23 @@ def _yaml_files(path: Path) -> Iterator[Path]:
         yield path
     elif path.is_dir():
         found = (each for each in path.rglob("*") if each.suffix in (".yaml", ".yml") and each.is_file())
+        # Kubernetes mounts a ConfigMap's files twice, once in a folder whose name begins with a dot.
+        found = (each for each in found if not any(part.startswith(".") for part in each.relative_to(path).parts))
         # What is written beside examples may stand in the same folder.
         yield from sorted(each for each in found if not each.name.endswith(SNAPSHOT_SUFFIX))
 
 
-def _digest(text: str, routes: Mapping[str, str]) -> str:
+def digest_of(text: str, routes: Mapping[str, str]) -> str:
     """Tells whether two processes run on the same configuration and routes."""
-    whole = hashlib.sha256(text.encode())
+    return _hashed(hashlib.sha256(text.encode()), routes)
+
+
+def routes_version(routes: Mapping[str, str]) -> str:
+    """Tells whether two processes run on the same routes."""
+    return _hashed(hashlib.sha256(), routes)
+
+
+def _hashed(whole: "hashlib._Hash", routes: Mapping[str, str]) -> str:
     for name in sorted(routes):
         whole.update(Path(name).name.encode() + b"\0" + routes[name].encode() + b"\0")
     return whole.hexdigest()[:12]

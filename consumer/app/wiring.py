@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from consumer.app.brokers import kafka_settings as kafka_settings
 from consumer.app.config import Config, FloodConfig, LaneConfig
+from consumer.app.deployed import Deployed, planners_of
 from consumer.app.families import Expected, LaneNames
 from consumer.app.profiles import backfill_topic as backfill_topic
-from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.state import LaneSheet
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.control import TOPIC as CONTROL
 from consumer.core.flood import FloodRule
 from consumer.core.model import Bounds, Cap, Quota, Trouble
-from consumer.core.plan import Planner
 from consumer.core.ports import DeadLetters, Emit, Journal, Source, Table
 from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.engine.lane import Lane
@@ -192,13 +191,17 @@ def surroundings(setup: Setup, emit: Emit, lane: str) -> Surroundings:
 
 
 def berths(
-    setup: Setup, open_streams: OpenStreams, emit: Emit, member: str, attach: Attach = unattached
+    setup: Setup,
+    open_streams: OpenStreams,
+    emit: Emit,
+    member: str,
+    attach: Attach = unattached,
+    *,
+    deployed: Deployed | None = None,
 ) -> list[Berth]:
-    """A place for each lane of the configuration."""
-    return [
-        Berth(name, _builder(setup, name, _Doors(open_streams, emit, attach), member), emit)
-        for name in setup.config.lanes
-    ]
+    """A place for each lane of the configuration. `deployed`: planners that may change while the lanes work."""
+    doors = _Doors(open_streams, emit, attach, deployed or Deployed(planners_of(setup)))
+    return [Berth(name, _builder(setup, name, doors, member), emit) for name in setup.config.lanes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +209,12 @@ class _Doors:
     open_streams: OpenStreams
     emit: Emit
     attach: Attach
+    deployed: Deployed
 
 
 def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[], Lane]:
     config, account = setup.config.lanes[name], setup.accounts[name]
     settings = lane_settings(setup, name, member)
-    planner = Planner(lane_profile(setup.config, name), setup.routes)
 
     def build() -> Lane:
         streams, emit = doors.open_streams(name), doors.emit
@@ -225,7 +228,7 @@ def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[]
             streams.journal,
             streams.dead_letters,
             sink,
-            planner,
+            doors.deployed.of(name),
             emit,
             suppressions=suppressions,
             control=streams.control,

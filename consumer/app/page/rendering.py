@@ -10,6 +10,7 @@ from consumer.app.page.words import LANGUAGES, speech, spelt
 
 PUSHES_SHOWN = 12
 GROUPS_SHOWN = 12
+PROBLEMS_SHOWN = 20
 
 Report = Mapping[str, Any]
 
@@ -59,6 +60,7 @@ def _context(report: Report, language: str) -> dict[str, Any]:
         "verdict": verdict(report, say, language),
         "pushes_shown": PUSHES_SHOWN,
         "groups_shown": GROUPS_SHOWN,
+        "problems_shown": PROBLEMS_SHOWN,
     }
 
 

@@ -68,6 +68,15 @@ _WORDS = {
     "setting": ("Setting", "Настройка"),
     "value": ("Value", "Значение"),
     "origin": ("From", "Откуда"),
+    "routes_refused": ("New routes were refused", "Новые маршруты не приняты"),
+    "why_routes_refused": (
+        "The files hold version {refused}, with mistakes, for {span}. Version {version} goes on working.",
+        "В файлах версия {refused} с ошибками, уже {span}. Продолжает работать версия {version}.",
+    ),
+    "routes_deployed": (
+        "Routes: {count}, version {version}, deployed {span} ago.",
+        "Маршрутов: {count}, версия {version}, действует {span}.",
+    ),
     "lost": ("No connection to the process.", "Нет связи с процессом."),
     "stream": ("{stream} in trouble", "неполадки: {stream}"),
     "stuck": ("{topic}/{partition} does not move", "{topic}/{partition} стоит"),
