@@ -6,6 +6,7 @@ from typing import NamedTuple, assert_never
 
 from consumer.core.bisection import Refusal, refused_whole
 from consumer.core.case import units
+from consumer.core.columns import columns_of
 from consumer.core.memory import Memory, OpenAttempt
 from consumer.core.model import (
     Batch,
@@ -22,7 +23,7 @@ from consumer.core.model import (
     Verdict,
     Verdicts,
 )
-from schemas.journal import Attempt, AttemptParcel, Columns, Landing, OutcomeName, SentMessage, VerdictName
+from schemas.journal import Attempt, AttemptParcel, Landing, OutcomeName, SentMessage, VerdictName
 
 # A record of 1000 commands is about 250 KB; brokers take 1 MiB unless told otherwise.
 COMMANDS_PER_PART = 2500
@@ -77,26 +78,13 @@ def _pieces(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]]) -> It
 
 
 def _attempt_parcel(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]], *, more: bool) -> AttemptParcel:
-    commands = parcel.commands
-    # The values are ours and typed already; validating a thousand rows again would cost more than writing them.
+    places = (positions.get(command.id, ()) for command in parcel.commands)
+    # As with the columns: the values are ours and typed already.
     return AttemptParcel.model_construct(
         message=SentMessage.model_construct(**parcel.message._asdict()),
         wording=parcel.level,
         more=more,
-        commands=Columns.model_construct(
-            ids=[command.id.hex() for command in commands],
-            digests=[command.digest.hex() for command in commands],
-            routes=[command.terms.route for command in commands],
-            recipients=[command.recipient for command in commands],
-            threads=[None if command.thread is None else f"{command.thread:016x}" for command in commands],
-            ranks=[command.rank for command in commands],
-            arrived=[command.arrived for command in commands],
-            deadlines=[command.deadline for command in commands],
-            positions=[
-                [(at.topic, at.partition, at.offset) for at in positions.get(command.id, ())] for command in commands
-            ],
-            quiets=[command.quiet for command in commands] if any(command.quiet for command in commands) else [],
-        ),
+        commands=columns_of(parcel.commands, places, quiets=True),
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
 from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads
+from consumer.core.columns import columns_of
 from consumer.core.model import Command, Message, OnUnsure, Position, Priority, Quiet, Terms
 from consumer.core.room import command_bytes
-from schemas.journal import Columns, Parked, ParkedQuiet, ParkedTerms, SentMessage
+from schemas.journal import Parked, ParkedQuiet, ParkedTerms, SentMessage
 
 # A record is read back in about ten milliseconds, and stays well under the 900 KB that a journal takes.
 BYTES_PER_RECORD = 150_000
@@ -120,33 +121,18 @@ def _record(sleepers: Sequence[Sleeper], epoch: int, reason: str) -> Parked:
     places: tuple[Mapping[object, int], ...] = tuple(
         {each: number for number, each in enumerate(table)} for table in (terms, ladders, quiets)
     )
-    # As with attempts: the values are ours and typed already.
+    # As with the columns: the values are ours and typed already.
     return Parked.model_construct(
         epoch=epoch,
         reason=reason,
         terms=[_written_terms(each) for each in terms],
         ladders=[[SentMessage.model_construct(**message._asdict()) for message in each] for each in ladders],
         quiets=[ParkedQuiet.model_construct(**each._asdict()) for each in quiets],
-        commands=_columns(sleepers),
+        commands=columns_of(commands, (sleeper.positions for sleeper in sleepers)),
         until=[sleeper.until for sleeper in sleepers],
         term=[places[0][command.terms] for command in commands],
         rung=[places[1][command.wordings] for command in commands],
         quiet=[None if command.quiet is None else places[2][command.quiet] for command in commands],
-    )
-
-
-def _columns(sleepers: Sequence[Sleeper]) -> Columns:
-    commands = [sleeper.command for sleeper in sleepers]
-    return Columns.model_construct(
-        ids=[command.id.hex() for command in commands],
-        digests=[command.digest.hex() for command in commands],
-        routes=[command.terms.route for command in commands],
-        recipients=[command.recipient for command in commands],
-        threads=[None if command.thread is None else f"{command.thread:016x}" for command in commands],
-        ranks=[command.rank for command in commands],
-        arrived=[command.arrived for command in commands],
-        deadlines=[command.deadline for command in commands],
-        positions=[[(at.topic, at.partition, at.offset) for at in sleeper.positions] for sleeper in sleepers],
     )
 
 
