@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from math import inf
 from typing import Any
 
 from babel import Locale
 
 from consumer.core.filters import RENDER_ERRORS, find_locale
+from consumer.core.identity import spelt
 from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
@@ -48,7 +50,9 @@ class Failed:
 class CompiledRoute:
     """A route with its expressions and wordings compiled; the wordings for each locale that they may be told in.
 
-    `to_customer`: told in the customer's own language and time zone; staff is told in the shop's.
+    `to_customer`: told in the customer's own language and time zone; staff is told in the shop's. `spelt` is its id's
+    part of hashes. In force from `since` until `until`, by the record's timestamp, so that every lane and every replay
+    agrees on it.
     """
 
     route: Route
@@ -58,8 +62,17 @@ class CompiledRoute:
     to_phone: bool
     to_customer: bool
     ladders: Mapping[str, tuple[CompiledWording, ...]]
+    spelt: bytes = field(init=False)
+    since: float = field(init=False)
+    until: float = field(init=False)
     _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
     _quiets: dict[tuple[str, tzinfo | None], Quiet | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        since, until = self.route.from_, self.route.until
+        self.spelt = spelt(self.route.id)
+        self.since = -inf if since is None else since.timestamp()
+        self.until = inf if until is None else until.timestamp()
 
     @classmethod
     def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":

@@ -6,14 +6,13 @@ and the other routes go on.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumer.core.backfill import Backfilled, Malformed, backfilled_of, is_backfilled
 from consumer.core.compiled import CompiledRoute, Failed, Ladder, Names, Unaddressed
 from consumer.core.decode import Undecodable
 from consumer.core.filters import find_zone
+from consumer.core.identity import digest, event_identity, rank_of, spelt
 from consumer.core.model import (
     Command,
     Ended,
@@ -38,29 +37,8 @@ from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
-def digest(size: int, *parts: str) -> bytes:
-    """A hash of the parts, each with its length before it, so that no two lists of parts read alike."""
-    raw = [part.encode() for part in parts]
-    return blake2b(b"".join([len(each).to_bytes(4, "big") + each for each in raw]), digest_size=size).digest()
-
-
-def event_identity(event: Event, shop: str) -> tuple[str, ...]:
-    """What makes two records one event: its id, else what it says; never where it stands."""
-    if event.event_id is not None:
-        return (shop, event.source, "id", event.event_id)
-    subject, status = event.operation
-    when = str(_microseconds(event))
-    state = (str(event.revision),) if event.revision is not None else (status, when)
-    if not subject:
-        state = (status, when)
-    return (shop, event.source, "said", event.type, subject, *state)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(NamedTuple):
     """How a record came: its topic, when it came (seconds), and what is asked of it where it is an old one."""
 
     source: str
@@ -68,23 +46,22 @@ class Way:
     backfilled: Backfilled | None = None
 
     @property
-    def salt(self) -> tuple[str, ...]:
+    def salt(self) -> bytes:
         """What makes commands other ones than those of the record's first reading."""
-        return (self.backfilled.replay,) if self.backfilled is not None and self.backfilled.again else ()
+        return spelt(self.backfilled.replay) if self.backfilled is not None and self.backfilled.again else b""
 
     def wants(self, route: str) -> bool:
         return self.backfilled is None or not self.backfilled.routes or route in self.backfilled.routes
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """An event on its way through the routes. `record` is as it first stood."""
+class Reading(NamedTuple):
+    """An event on its way through the routes. `record` is as it first stood; `identity` is the event's, spelt."""
 
     record: Record
     way: Way
     event: Event
     shop: ShopProfile
-    identity: tuple[str, ...]
+    identity: bytes
     digest: bytes
     names: Names
     staff_names: Names
@@ -108,6 +85,7 @@ class Planner:
         self._routes: dict[str, list[CompiledRoute]] = {}
         self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
         self._links = {key: link_rule(shop) for key, shop in profile.shops.items()}
+        self._lane = spelt(profile.lane)
         self._calm: dict[Terms, Terms] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
@@ -129,7 +107,7 @@ class Planner:
             old = backfilled_of(record)
             if isinstance(old, Malformed):
                 return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
-            record, way = old.record, replace(way, backfilled=old)
+            record, way = old.record, way._replace(backfilled=old)
         opened = self._profile.formats.read(record, self._profile.event_bytes_limit)
         return self.plan_event(opened.record, way, opened.event)
 
@@ -159,18 +137,18 @@ class Planner:
     def _routed(self, reading: Reading, routes: list[CompiledRoute]) -> Plan:
         event, made = reading.event, _Yield()
         for route in routes:
-            if _in_force(route, reading.record.timestamp) and reading.way.wants(route.route.id):
+            if route.since <= reading.record.timestamp < route.until and reading.way.wants(route.route.id):
                 self._follow(route, reading, made)
         if made.commands or made.ended or made.rejections:
             return Planned(event.type, tuple(made.commands), tuple(made.ended), tuple(made.rejections))
         return Ignored("unaddressable" if made.nobody else "no_route", event.type)
 
     def _reading(self, record: Record, way: Way, event: Event, shop: ShopProfile) -> Reading:
-        around = self._surroundings[shop.id]
-        staff_names = event_names(event) | around
-        names = staff_names | _own_zone(event)
-        payload = blake2b(record.value or b"", digest_size=4).digest()
-        return Reading(record, way, event, shop, event_identity(event, shop.id), payload, names, staff_names)
+        staff_names = event_names(event) | self._surroundings[shop.id]
+        zone = _own_zone(event)
+        names = staff_names | zone if zone else staff_names
+        identity = event_identity(event, shop.id)
+        return Reading(record, way, event, shop, identity, digest(4, record.value or b""), names, staff_names)
 
     def _follow(self, route: CompiledRoute, reading: Reading, made: _Yield) -> None:
         """One route's part of an event; whatever goes wrong with it stays with it."""
@@ -217,8 +195,9 @@ class Planner:
         terms = ladder.terms if way.backfilled is None else self._unhurried(ladder.terms)
         names = reading.names if route.to_customer else reading.staff_names
         quiet = route.quiet_in(reading.shop, names["timezone"])
+        identity, salt = reading.identity + route.spelt, way.salt
         for recipient in recipients:
-            id_ = digest(12, *reading.identity, route.route.id, recipient, *way.salt)
+            id_ = digest(12, identity + spelt(recipient) + salt)
             yield Command(
                 id=id_ if way.backfilled is None else way.backfilled.settled_id(id_),
                 digest=reading.digest,
@@ -226,7 +205,7 @@ class Planner:
                 recipient=recipient,
                 wordings=ladder.messages,
                 thread=self._thread(thread, recipient),
-                rank=_rank(event),
+                rank=rank_of(event),
                 arrived=arrived,
                 deadline=deadline,
                 source=way.source,
@@ -254,7 +233,7 @@ class Planner:
     def _thread(self, thread: str | None, recipient: str) -> int | None:
         if thread is None:
             return None
-        return int.from_bytes(digest(8, self._profile.lane, thread, recipient), "big")
+        return int.from_bytes(digest(8, self._lane + spelt(thread) + spelt(recipient)), "big")
 
     def _sort(self, command: Command, made: _Yield, *, agreed: bool) -> None:
         match self._profile.mode:
@@ -270,11 +249,11 @@ class Planner:
 
 def event_names(event: Event) -> dict[str, Any]:
     """What templates know of an event: `event`, and its parts by their own names."""
+    fields = event.__dict__
     names: dict[str, Any] = {"event": event, "customer": event.customer}
     for part in ("order", "bonus"):
-        value = getattr(event, part, None)
-        if value is not None:
-            names[part] = value
+        if fields.get(part) is not None:
+            names[part] = fields[part]
     return names
 
 
@@ -310,30 +289,13 @@ def _consents(event: Event) -> bool:
     return bool(customer and customer.consents and customer.consents.marketing)
 
 
-def _in_force(route: CompiledRoute, timestamp: float) -> bool:
-    """By the record's timestamp, so that every lane and every replay agrees on it."""
-    since, until = route.route.from_, route.route.until
-    return (since is None or since.timestamp() <= timestamp) and (until is None or timestamp < until.timestamp())
-
-
-def _rank(event: Event) -> int:
-    if event.revision is not None:
-        return event.revision
-    return _microseconds(event)
-
-
-def _microseconds(event: Event) -> int:
-    """When it happened, whatever zone that was written in."""
-    return (event.occurred_at - _EPOCH) // timedelta(microseconds=1)
-
-
 def _rejected(record: Record, reason: DeadReason, detail: str) -> Rejected:
     """Named by where the record first stood, so that no lane and no copy of it multiplies its dead letter."""
     return Rejected(Rejection("/".join(map(str, record.position)), reason, detail))
 
 
 def _rejection(route: CompiledRoute, reading: Reading, reason: DeadReason, detail: str) -> Rejection:
-    name = digest(16, "part", *reading.identity, route.route.id).hex()
+    name = digest(16, spelt("part") + reading.identity + route.spelt).hex()
     return Rejection(name, reason, detail, route.route.id)
 
 
