@@ -30,6 +30,7 @@ from schemas.journal import (
     SentMessage,
 )
 from tests.app.support import PHONE, ROUTES, write
+from tests.core.journal import alike
 
 LINES = """\
 source: {lines: events.jsonl}
@@ -43,18 +44,7 @@ OLD = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
 
 
 def columns(*ids: str) -> Columns:
-    count = len(ids)
-    return Columns(
-        ids=list(ids),
-        digests=["0" * 8] * count,
-        routes=["order-paid"] * count,
-        recipients=[PHONE] * count,
-        threads=[None] * count,
-        ranks=[0] * count,
-        arrived=[0.0] * count,
-        deadlines=[0.0] * count,
-        positions=[[("shop.orders", 0, 5)]] * count,
-    )
+    return alike(*ids, recipients=PHONE, positions=[("shop.orders", 0, 5)])
 
 
 MESSAGE = SentMessage(title="Order 5", text=f"Call {PHONE}")

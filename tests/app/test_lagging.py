@@ -22,8 +22,9 @@ from consumer.core.model import Quota, TopicPartition
 from consumer.core.ports import Entry, Unreadable
 from consumer.streams.inspection import GroupMember, GroupState
 from consumer.streams.marks import Mark
-from schemas.journal import Attempt, AttemptParcel, Claim, Columns, Landing, SentMessage
+from schemas.journal import Attempt, AttemptParcel, Claim, Landing, SentMessage
 from tests.app.support import write
+from tests.core.journal import alike
 
 CLOSED = """\
 kafka: {bootstrap: "127.0.0.1:1"}
@@ -42,18 +43,8 @@ def entry(offset: int, record: Any) -> Entry:
 
 
 def attempt(number: int, people: int) -> Attempt:
-    columns = Columns(
-        ids=["0" * 24] * people,
-        digests=["0" * 8] * people,
-        routes=["r"] * people,
-        recipients=["1"] * people,
-        threads=[None] * people,
-        ranks=[0] * people,
-        arrived=[0.0] * people,
-        deadlines=[0.0] * people,
-        positions=[[]] * people,
-    )
-    parcel = AttemptParcel(message=SentMessage(title="t", text="t"), wording=0, commands=columns)
+    commands = alike(*["0" * 24] * people)
+    parcel = AttemptParcel(message=SentMessage(title="t", text="t"), wording=0, commands=commands)
     return Attempt(id=f"1.{number}", epoch=1, parcels=[parcel])
 
 

@@ -31,6 +31,7 @@ from schemas.journal import (
     Repeat,
     SentMessage,
 )
+from tests.core.journal import alike
 from tests.core.planning import AT, READY, SHOPS, order, record, routes
 
 PHONE = "79991234567"
@@ -56,10 +57,8 @@ def sight(seen: Record, kind: Kind | None = Kind.ORDER, **more: Any) -> Sight:
 
 
 def columns(id_: str = ID, place: Position = PLACE) -> Columns:
-    return Columns(
-        ids=[id_], digests=["0" * 8], routes=["order-ready"], recipients=[PHONE], threads=[None], ranks=[1],
-        arrived=[AT], deadlines=[AT + 100], positions=[[(place.topic, place.partition, place.offset)]],
-    )  # fmt: skip
+    told = {"ranks": 1, "arrived": AT, "deadlines": AT + 100, "positions": [tuple(place)]}
+    return alike(id_, routes="order-ready", recipients=PHONE, **told)
 
 
 ATTEMPT = Attempt(id="1.1", epoch=1, parcels=[AttemptParcel(message=TITLE, wording=1, commands=columns())])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consumer.core.columns import columns_of
 from consumer.core.model import (
     Command,
     Message,
@@ -20,7 +21,7 @@ from consumer.core.model import (
 )
 from consumer.demo.evidence import Evidence, LaneEvidence, Letter, Sent
 from consumer.demo.fakes_base import Delivery, FakeProvider
-from schemas.journal import AnyRecord, Attempt, AttemptParcel, Claim, Columns, Landing, Outcomes, SentMessage
+from schemas.journal import AnyRecord, Attempt, AttemptParcel, Claim, Landing, Outcomes, SentMessage
 from tests.chaos.ledger import Ledger, judged
 from tests.chaos.rows_processes_records import spoil
 
@@ -39,18 +40,7 @@ def ended(*commands: Command, outcome: Any = "delivered") -> Outcomes:
 
 
 def attempt(name: str, *commands: Command) -> Attempt:
-    count = len(commands)
-    columns = Columns(
-        ids=[each.id.hex() for each in commands],
-        digests=["31323334"] * count,
-        routes=[each.terms.route for each in commands],
-        recipients=[each.recipient for each in commands],
-        threads=[None] * count,
-        ranks=[0] * count,
-        arrived=[0.0] * count,
-        deadlines=[9e9] * count,
-        positions=[[] for _ in commands],
-    )
+    columns = columns_of(commands, [()] * len(commands))
     parcel = AttemptParcel(message=SentMessage(title="t", text="text"), wording=0, commands=columns)
     return Attempt(id=name, epoch=1, parcels=[parcel])
 

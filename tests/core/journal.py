@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from consumer.core.ports import Entry, Unreadable
 from schemas.journal import AnyRecord, Attempt, AttemptParcel, Columns, Outcomes, SentMessage
@@ -42,6 +42,15 @@ def columns(numbers: Sequence[int], thread: int | None = None, rank: int = 0) ->
         deadlines=[9000.0 + number for number in numbers],
         positions=[[("shop.orders", 0, number)] for number in numbers],
     )
+
+
+def alike(*ids: str, **same: Any) -> Columns:
+    """Commands of these ids that are alike in all else; `same` says in what, by the name of the column."""
+    usual: dict[str, Any] = {
+        "digests": "0" * 8, "routes": "order-paid", "recipients": "c-1", "threads": None, "ranks": 0, "arrived": 0.0,
+        "deadlines": 0.0, "positions": [],
+    }  # fmt: skip
+    return Columns(ids=list(ids), **{name: [value] * len(ids) for name, value in (usual | same).items()})
 
 
 def parcel(commands: Columns, title: str = "Ready", level: int = 0, *, more: bool = False) -> AttemptParcel:

@@ -18,6 +18,7 @@ from schemas.journal import (
     Repeat,
     SentMessage,
 )
+from tests.core.journal import alike
 
 A, B, C = "a" * 24, "b" * 24, "c" * 24
 HERE = Position("shop.orders", 0, 7)
@@ -25,18 +26,8 @@ PAID, READY = SentMessage(title="Paid", text="Thanks"), SentMessage(title="Ready
 
 
 def columns(*ids: str, recipient: str = "c-1", place: Position = HERE) -> Columns:
-    size = len(ids)
-    return Columns(
-        ids=list(ids),
-        digests=["0" * 8] * size,
-        routes=["order-paid"] * size,
-        recipients=[recipient] * size,
-        threads=["0" * 16] * size,
-        ranks=[3] * size,
-        arrived=[1.0] * size,
-        deadlines=[90.0] * size,
-        positions=[[(place.topic, place.partition, place.offset)]] * size,
-    )
+    told = {"threads": "0" * 16, "ranks": 3, "arrived": 1.0, "deadlines": 90.0, "positions": [tuple(place)]}
+    return alike(*ids, recipients=recipient, **told)
 
 
 def attempt(commands: Columns, number: str = "1.1", part: int = 1, parts: int = 1) -> Attempt:

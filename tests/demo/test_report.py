@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from consumer.core.columns import columns_of
 from consumer.core.model import (
     Command,
     Ignored,
@@ -25,7 +26,6 @@ from schemas.journal import (
     Attempt,
     AttemptParcel,
     Claim,
-    Columns,
     Landing,
     OutcomeName,
     Outcomes,
@@ -63,17 +63,7 @@ def planned(*commands: Command, rejections: tuple[Rejection, ...] = ()) -> Plann
 
 
 def attempt(id_: str, *commands: Command, part: int = 1, parts: int = 1) -> Attempt:
-    columns = Columns(
-        ids=[c.id.hex() for c in commands],
-        digests=[c.digest.hex() for c in commands],
-        routes=[c.terms.route for c in commands],
-        recipients=[c.recipient for c in commands],
-        threads=[None for _ in commands],
-        ranks=[1 for _ in commands],
-        arrived=[0.0 for _ in commands],
-        deadlines=[100.0 for _ in commands],
-        positions=[[] for _ in commands],
-    )
+    columns = columns_of(commands, [()] * len(commands))
     parcel = AttemptParcel(message=SentMessage(title="Оплачен", text="Заказ\nоплачен"), wording=0, commands=columns)
     return Attempt(id=id_, epoch=1, parcels=[parcel], part=part, parts=parts)
 
