@@ -1,4 +1,4 @@
-"""Writes `deploy/prometheus`, `deploy/grafana` and `docs/metrics.md` anew: `python -m scripts.observability`."""
+"""Writes rules, dashboards and the pages about metrics and log lines anew: `python -m scripts.observability`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import yaml
 from scripts.observability.alerts import alert_rules
 from scripts.observability.boards import BOARDS
 from scripts.observability.kit import rendered
+from scripts.observability.log_events import log_page
 from scripts.observability.pages import metrics_page
 from scripts.observability.rules import recording_rules
 
@@ -22,6 +23,7 @@ def files() -> Iterator[tuple[Path, str]]:
     yield DEPLOY / "prometheus" / "alerts.yaml", _rules(alert_rules())
     yield DEPLOY / "kubernetes" / "components" / "rules" / "prometheusrule.yaml", _resource()
     yield DEPLOY.parent / "docs" / "metrics.md", metrics_page()
+    yield DEPLOY.parent / "docs" / "log-events.md", log_page()
     for board in BOARDS:
         yield DEPLOY / "grafana" / f"{board.uid}.json", rendered(board)
 

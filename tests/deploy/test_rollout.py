@@ -43,8 +43,8 @@ async def test_a_rolling_restart_harms_nobody(tmp_path: Path) -> None:
             hurried(place)
             replicas = [place.consumer() for _ in range(3)]
             targets = [f"127.0.0.1:{replica.port}" for replica in replicas]
+            await eventually("the lanes work", lambda: working(replicas))
             async with prometheus(folder, targets, SPANS | LEVELS) as watching, shop_open(place):
-                await eventually("a lane works", lambda: working(replicas))
                 quiet = time.monotonic()
                 await asyncio.sleep(QUIET_SECONDS)
                 restart = time.monotonic()
