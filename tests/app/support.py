@@ -3,6 +3,7 @@
 import dataclasses
 import types
 import typing
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -65,8 +66,22 @@ def write(folder: Path, config: str = CONFIG, routes: str = ROUTES) -> Path:
     return path
 
 
-def setup_of(folder: Path, config: str = CONFIG, routes: str = ROUTES) -> Setup:
-    found = load_setup(write(folder, config, routes), ENVIRON)
+def local(url: str, timeout: str = "5s", **lane: Any) -> dict[str, Any]:
+    """A configuration whose one lane sends to an IMSHOP at this address; `lane` says more of the lane."""
+    provider = {"type": "imshop", "url": url, "key": {"env": "IMSHOP_KEY"}, "timeout": timeout}
+    return {
+        "kafka": {"bootstrap": "localhost:9092"},
+        "topics": {"sources": ["shop.orders"]},
+        "shops": {"ducky": {"slug": "ducky"}},
+        "lanes": {"app-push": {"provider": provider, "mode": "live", "start_at": "earliest", **lane}},
+        "routes": "routes",
+    }
+
+
+def setup_of(
+    folder: Path, config: str = CONFIG, routes: str = ROUTES, environ: Mapping[str, str] | None = None
+) -> Setup:
+    found = load_setup(write(folder, config, routes), environ or ENVIRON)
     assert isinstance(found, Setup), [str(problem) for problem in found]
     return found
 

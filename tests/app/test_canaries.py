@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from consumer.app.logs import Logs, configure
 from consumer.app.metrics import Metrics
-from consumer.app.setup import Setup, load_setup
+from consumer.app.setup import Setup
 from consumer.app.show import settings_of
 from consumer.app.state import State
 from consumer.app.wiring import Streams, berths, expected, journal_topic, lane_sheets
@@ -23,38 +24,13 @@ from consumer.demo.fakes import Bitrix24Fake, ImshopFake, write_tokens
 from consumer.engine.run import Process
 from consumer.streams.memory import MemoryBroker, MemoryDeadLetters, MemoryJournal, MemorySource, Wire
 from schemas.dead_letter import DeadReason
+from tests.app.support import local, setup_of
 from tests.engine.harness import broker_now
 from tests.virtual_network import fast
 
 KEY, CLIENT_SECRET = "canary-imshop-k3y-77777777", "canary-client-s3cret-88888888"
 PHONES = tuple(f"7916{number:07d}" for number in range(5_550_000, 5_550_040))
 SOURCE, LETTERS = "shop.orders", "vestnik.dead-letters"
-
-CONFIG = """\
-kafka: {{bootstrap: "localhost:9092"}}
-topics: {{sources: [shop.orders]}}
-shops:
-  ducky: {{slug: ducky}}
-lanes:
-  app-push:
-    provider: {{type: imshop, url: "{imshop}", key: {{env: IMSHOP_KEY}}, timeout: 5s}}
-    mode: live
-    start_at: earliest
-    quota: {{requests: 50, per: 5s}}
-    identities: [phone]
-  staff:
-    provider:
-      type: bitrix24
-      portal: "{portal}"
-      oauth_url: "{oauth}"
-      token_file: tokens.json
-      client_id: local.app
-      client_secret: {{env: B24_SECRET}}
-      timeout: 5s
-    mode: live
-    start_at: earliest
-routes: routes
-"""
 
 ROUTES = """\
 - id: order-paid
@@ -81,14 +57,20 @@ def log(logging_restored: None) -> io.StringIO:
     return stream
 
 
-def setup_of(folder: Path, imshop: ImshopFake, portal: Bitrix24Fake) -> Setup:
-    (folder / "routes").mkdir()
-    (folder / "routes" / "orders.yaml").write_text(ROUTES, "utf-8")
-    path = folder / "vestnik.yaml"
-    path.write_text(CONFIG.format(imshop=imshop.url, portal=portal.url, oauth=portal.oauth_url), "utf-8")
-    found = load_setup(path, {"IMSHOP_KEY": KEY, "B24_SECRET": CLIENT_SECRET})
-    assert isinstance(found, Setup), [str(problem) for problem in found]
-    return found
+def configured(folder: Path, imshop: ImshopFake, portal: Bitrix24Fake) -> Setup:
+    """Both lanes, with their secrets in the environment."""
+    config = local(imshop.url, quota={"requests": 50, "per": "5s"}, identities=["phone"])
+    bitrix24 = {
+        "type": "bitrix24",
+        "portal": portal.url,
+        "oauth_url": portal.oauth_url,
+        "token_file": "tokens.json",
+        "client_id": "local.app",
+        "client_secret": {"env": "B24_SECRET"},
+        "timeout": "5s",
+    }
+    config["lanes"]["staff"] = {"provider": bitrix24, "mode": "live", "start_at": "earliest"}
+    return setup_of(folder, yaml.safe_dump(config), ROUTES, {"IMSHOP_KEY": KEY, "B24_SECRET": CLIENT_SECRET})
 
 
 def event(number: int) -> bytes:
@@ -182,7 +164,7 @@ async def run_of_trouble(folder: Path, log: io.StringIO) -> None:
             fake.fail("html", 1, path=path, body=said)
             fake.fail("limit", 1, path=path)
         portal.fail("status", 1, path="/oauth", status=500, body=said)
-        run = Run(setup_of(folder, imshop, portal))
+        run = Run(configured(folder, imshop, portal))
         running = asyncio.create_task(run.process.run())
         await run.feed(lambda: not imshop.faults and not portal.faults)
         told = len(imshop.deliveries), len(portal.deliveries)

@@ -18,9 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+import yaml
+
 from consumer.app.logs import configure
 from consumer.app.service import Options, Service
-from consumer.app.setup import Setup, load_setup
+from consumer.app.setup import Setup
 from consumer.app.wiring import OpenStreams, Streams
 from consumer.core.facts import CommandEnded, DeadLettered, Fact, LaneBlocked, LaneGauges, RecordPlanned
 from consumer.core.model import Position, Record
@@ -28,29 +30,14 @@ from consumer.core.ports import Emit
 from consumer.streams.lines import LinesDeadLetters, LinesJournal
 from consumer.streams.memory import MemoryBroker, MemorySource
 from consumer.streams.memory_broker import Log
+from tests.app.support import ENVIRON, local, setup_of
 from tests.chaos.posting import rss_mib
 from tests.virtual_network import FastLoop
 
 LANE, TOPIC = "app-push", "shop.orders"
 REPORT_SECONDS = 10.0
 PARTITIONS = 4
-KEY = "key-of-a-test"
-
-CONFIG = """\
-kafka: {{bootstrap: "localhost:9092"}}
-topics: {{sources: [shop.orders]}}
-shops:
-  ducky: {{slug: ducky}}
-lanes:
-  app-push:
-    provider: {{type: imshop, url: "{url}", key: {{env: IMSHOP_KEY}}, timeout: 10s}}
-    mode: live
-    start_at: earliest
-    quota: {{requests: {requests}, per: {per}s}}
-    backlog: {{commands: {backlog}}}
-routes: routes
-admin: {{port: 0}}
-"""
+KEY = ENVIRON["IMSHOP_KEY"]
 
 ROUTES = """\
 - id: order-paid
@@ -215,15 +202,9 @@ async def _live(load: Load) -> None:
 
 
 def _setup(load: Load) -> Setup:
-    folder = Path(load.folder)
-    (folder / "routes").mkdir(exist_ok=True)
-    (folder / "routes" / "orders.yaml").write_text(ROUTES, "utf-8")
-    path = folder / "vestnik.yaml"
-    path.write_text(CONFIG.format(url=load.url, requests=load.requests, per=load.per, backlog=load.backlog), "utf-8")
-    found = load_setup(path, {"IMSHOP_KEY": KEY})
-    if not isinstance(found, Setup):
-        raise TypeError("; ".join(str(problem) for problem in found))
-    return found
+    quota = {"requests": load.requests, "per": f"{load.per}s"}
+    config = local(load.url, "10s", quota=quota, backlog={"commands": load.backlog}) | {"admin": {"port": 0}}
+    return setup_of(Path(load.folder), yaml.safe_dump(config), ROUTES)
 
 
 async def _tell(standing: Standing, began: float) -> None:

@@ -71,7 +71,7 @@ async def _trouble(folder: Path, phones: tuple[str, ...]) -> tuple[dict[str, str
             fake.fail("html", 1, path=path, body=said)
             fake.fail("limit", 1, path=path)
         portal.fail("status", 1, path="/oauth", status=500, body=said)
-        run = test_canaries.Run(test_canaries.setup_of(folder, imshop, portal))
+        run = test_canaries.Run(test_canaries.configured(folder, imshop, portal))
         running = asyncio.create_task(run.process.run())
         for number, phone in enumerate(phones):
             value = test_canaries.event(number).replace(
