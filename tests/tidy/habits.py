@@ -25,7 +25,15 @@ BANNED_MODULES = ("pickle", "marshal", "shelve", "dill")
 MAY_PRINT = ("consumer/app/cli", "consumer/app/commands", "consumer/demo/", "consumer/sinks/console.py", "scripts/")
 
 # Where time is real, and where it is virtual all over.
-MAY_SLEEP = ("tests/kafka/", "tests/chaos/", "tests/browser/", "tests/deploy/", "tests/engine/", "tests/world/")
+MAY_SLEEP = (
+    "tests/benchmarks/",
+    "tests/kafka/",
+    "tests/chaos/",
+    "tests/browser/",
+    "tests/deploy/",
+    "tests/engine/",
+    "tests/world/",
+)
 
 # Slowness that is itself the fault under test, at the edge: how often in each file.
 PACED: dict[str, int] = {

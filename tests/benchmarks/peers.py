@@ -1,0 +1,95 @@
+"""Who takes part: Vestnik, the bare loop, and the frameworks that others use, each installed on its own.
+
+Frameworks live in environments of their own under `.cache/peers`, made by the repository's uv at pinned versions: they
+are no dependencies of ours. What cannot be installed is named and left out.
+"""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.benchmarks.provider import ROOT
+
+PEERS = ROOT / ".cache" / "peers"
+UV = ROOT / ".tools" / "bin" / "uv"
+INSTALL_SECONDS = 600
+SHARED = ("aiohttp==3.14.5", "jinja2==3.1.6")
+PYDANTIC = "pydantic==2.14.3"
+PACKAGE = "tests.benchmarks.contestants"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours."""
+
+    name: str
+    module: str
+    needs: tuple[str, ...] = ()
+    uvloop: bool = False
+
+    @property
+    def is_ours(self) -> bool:
+        return self.name == "vestnik"
+
+    @property
+    def python(self) -> str:
+        return str(PEERS / self.name / "bin" / "python") if self.needs else sys.executable
+
+    @property
+    def command(self) -> list[str]:
+        return [self.python, "-m", f"{PACKAGE}.{self.module}"]
+
+    def vestnik(self, *, embedded: bool, profile: Path | None = None) -> list[str]:
+        """The real command; on the embedded broker, and to be profiled, the same from within."""
+        if profile is not None:
+            return [self.python, "-m", "cProfile", "-o", str(profile), "-m", f"{PACKAGE}.{self.module}"]
+        if embedded:
+            return self.command
+        return [str(Path(sys.executable).with_name("vestnik")), "run", "--config"]
+
+
+CONTESTANTS = {
+    each.name: each
+    for each in (
+        Contestant("vestnik", "vestnik_run"),
+        Contestant("bare", "bare"),
+        Contestant("bare-uvloop", "bare", uvloop=True),
+        Contestant("faststream", "faststream_batch", ("faststream[kafka]==0.7.8", "aiokafka==0.14.0", *SHARED)),
+        Contestant(
+            "faust", "faust_agent", ("faust-streaming==0.15.3", "aiokafka==0.14.0", "pydantic==2.14.3", *SHARED)
+        ),
+        Contestant("quix", "quix_sink", ("quixstreams==3.28.1", *SHARED)),
+        Contestant("arroyo", "arroyo_threads", ("sentry-arroyo==2.48.0", *SHARED, PYDANTIC)),
+    )
+}
+
+
+def install(contestants: Sequence[Contestant]) -> dict[str, str]:
+    """Make the environments that are not there yet. Returns why those are missing that cannot be made."""
+    missing = {}
+    for each in contestants:
+        why = _made(each) if each.needs else ""
+        if why:
+            missing[each.name] = why
+    return missing
+
+
+def _made(contestant: Contestant) -> str:
+    place, wanted = PEERS / contestant.name, "\n".join(contestant.needs)
+    done = place / "installed"
+    if done.exists() and done.read_text() == wanted:
+        return ""
+    uv = str(UV) if UV.exists() else shutil.which("uv")
+    if uv is None:
+        return "uv is not there: run make once"
+    made = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(place)]
+    filled = [uv, "pip", "install", "--quiet", "--python", contestant.python, *contestant.needs]
+    for command in (made, filled):
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
+        if ended.returncode:
+            return ended.stderr.strip().splitlines()[-1] if ended.stderr.strip() else "uv failed"
+    done.write_text(wanted)
+    return ""

@@ -1,0 +1,185 @@
+"""Where the whole job is measured: a broker, a provider, and contestants in processes of their own, one at a time."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from consumer.demo.broker import PARTITIONS, EmbeddedBroker
+from tests.benchmarks.provider import ROOT, Provider, Reached
+
+START_SECONDS = 60.0
+GOAL_SECONDS = 300.0
+COMMIT_SECONDS = 15.0
+STOP_SECONDS = 25.0
+REAL_PARTITIONS = 6
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class NotDone(Exception):  # noqa: N818 - it is told, not raised at anybody
+    """The contestant did not do its work; what it printed last is the argument."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the topics are. The embedded one proves nothing about Kafka, and makes topics of four partitions."""
+
+    bootstrap: str
+    embedded: EmbeddedBroker | None = None
+
+    @property
+    def partitions(self) -> int:
+        return PARTITIONS if self.embedded is not None else REAL_PARTITIONS
+
+    def make(self, topic: str, partitions: int | None = None, **settings: str) -> None:
+        """Make a topic."""
+        if self.embedded is not None:
+            self.embedded.create(topic)
+            return
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        made = admin.create_topics([NewTopic(topic, partitions or self.partitions, 1, config=settings)])
+        for each in made.values():
+            each.result(timeout=30)
+
+    def publish(self, topic: str, values: Sequence[bytes]) -> None:
+        """Append the values round robin, and wait until all are there."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "linger.ms": 20, "log_level": 2})
+        for number, value in enumerate(values):
+            producer.produce(topic, value, partition=number % self.partitions)
+            if number % 1000 == 0:
+                producer.poll(0)
+        if producer.flush(60):
+            raise TimeoutError("the broker did not take all events")
+
+    def committed(self, group: str, topic: str) -> int:
+        """How many records of the topic the group has committed."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "log_level": 2})
+        try:
+            asked = [TopicPartition(topic, number) for number in range(self.partitions)]
+            return sum(max(0, each.offset) for each in consumer.committed(asked, timeout=10))
+        finally:
+            consumer.close()
+
+
+@contextmanager
+def broker(bootstrap: str = "") -> Iterator[Broker]:
+    """The Kafka at this address; the embedded one without any."""
+    if bootstrap:
+        yield Broker(bootstrap)
+        return
+    with EmbeddedBroker() as embedded:
+        yield Broker(embedded.bootstrap, embedded)
+
+
+@dataclass(slots=True)
+class Process:
+    """A contestant's process. `began` is when it was started, on the monotonic clock."""
+
+    command: list[str]
+    log: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    began: float = 0.0
+    popen: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        # Compiled modules are kept, as where a package is installed: else a start would be slower than it is.
+        environment = os.environ | {"PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "compiled")} | self.environment
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        with self.log.open("ab") as log:
+            self.began = time.monotonic()
+            self.popen = subprocess.Popen(self.command, stdout=log, stderr=log, cwd=ROOT, env=environment)
+
+    @property
+    def pid(self) -> int:
+        assert self.popen is not None
+        return self.popen.pid
+
+    @property
+    def cpu_seconds(self) -> float:
+        """What it has used so far, of all its threads."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def rss_mib(self) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+    def stop(self) -> int:
+        """SIGTERM, and death after a while; the exit code."""
+        assert self.popen is not None
+        self.popen.send_signal(signal.SIGTERM)
+        try:
+            return self.popen.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            return self.popen.wait(timeout=5)
+
+    @property
+    def last_words(self) -> str:
+        return self.log.read_text(errors="replace")[-1500:]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What was seen of one goal: the provider's count, and what the contestant's process used on the way."""
+
+    reached: Reached
+    began: float
+    cpu_seconds: float
+    rss_mib: float
+
+
+def watched(provider: Provider, process: Process, seconds: float = GOAL_SECONDS) -> Reached:
+    """Wait for the provider's goal, no longer than a while and than the contestant lives."""
+    found: list[Reached] = []
+    waiter = threading.Thread(target=lambda: found.append(provider.reached()), daemon=True)
+    waiter.start()
+    deadline = time.monotonic() + seconds
+    while not found:
+        waiter.join(0.02)
+        dead = process.popen is not None and process.popen.poll() is not None
+        if not found and (dead or time.monotonic() > deadline):
+            raise NotDone(process.last_words or ("ended" if dead else "nothing came within the time"))
+    return found[0]
+
+
+def settled(stage: Broker, group: str, topic: str, wanted: int) -> float | None:
+    """Seconds until the group has committed so much; None when it does not."""
+    began = time.monotonic()
+    while stage.committed(group, topic) < wanted:
+        if time.monotonic() - began > COMMIT_SECONDS:
+            return None
+        time.sleep(0.3)
+    return time.monotonic() - began
+
+
+def topics_for_lane(stage: Broker, lane: str) -> None:
+    """What a lane needs beside its sources."""
+    stage.make(f"vestnik.journal.{lane}", 1, **{"message.timestamp.type": "LogAppendTime"})
+    if stage.embedded is not None or "vestnik.control" not in _topics(stage):
+        for topic in ("vestnik.dead-letters", "vestnik.control"):
+            stage.make(topic, 1)
+
+
+def _topics(stage: Broker) -> set[str]:
+    return set(AdminClient({"bootstrap.servers": stage.bootstrap}).list_topics(timeout=10).topics)
+
+
+def written(folder: Path, document: dict[str, Any], routes: list[dict[str, Any]]) -> Path:
+    """A configuration of Vestnik's with its routes; JSON is YAML."""
+    (folder / "routes").mkdir(parents=True, exist_ok=True)
+    (folder / "routes" / "all.yaml").write_text(json.dumps(routes, ensure_ascii=False), encoding="utf-8")
+    path = folder / "vestnik.yaml"
+    path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
+    return path
