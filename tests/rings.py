@@ -8,8 +8,9 @@ from typing import cast
 
 ALL_RINGS_VARIABLE = "ALL_RINGS"
 
-# Only this input may be missing where every ring is demanded: it is large and does not belong to the repository.
-MAY_BE_MISSING = "olist"
+# Only these may be missing where every ring is demanded: data that are large and do not belong to the repository, and a
+# kubectl that knows components, which Debian does not have.
+MAY_BE_MISSING = ("olist", "kubectl")
 
 
 def _kafka() -> str | None:

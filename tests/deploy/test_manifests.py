@@ -1,7 +1,11 @@
 """What Kubernetes and Compose are given is well-formed, complete, and as careful as the pages say."""
 
+import json
+import os
+import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,7 @@ COMPOSE = yaml.safe_load((DEPLOY / "compose" / "compose.yaml").read_text("utf-8"
 # Kinds of others than Kubernetes itself, of which no schema comes with the validator.
 FOREIGN = ("PodMonitor", "PrometheusRule", "ScaledObject")
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
+COMPONENTS = sorted(path for path in (KUBERNETES / "components").iterdir() if path.is_dir())
 MANIFESTS = [
     path for path in sorted((KUBERNETES / "base").glob("*.yaml")) + sorted((KUBERNETES / "components").rglob("*.yaml"))
     if path.name != "kustomization.yaml"
@@ -113,6 +118,86 @@ def test_compose_listens_on_loopback_alone_and_pins_every_image() -> None:
         assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])), name
         assert ":" in service["image"], name
         assert not service["image"].endswith(":latest"), name
+
+
+def test_compose_takes_the_file() -> None:
+    """By the schema of the Compose specification, in which an unknown key is an error."""
+    assert schema_faults("vendor.compose-spec", DEPLOY / "compose" / "compose.yaml") == ""
+
+
+def test_a_slip_in_a_compose_file_is_seen(tmp_path: Path) -> None:
+    path = tmp_path / "compose.yaml"
+    path.write_text(yaml.safe_dump(COMPOSE | {"services": {"a": {"image": "b", "stop_graceperiod": "40s"}}}), "utf-8")
+    assert "stop_graceperiod" in schema_faults("vendor.compose-spec", path)
+
+
+def test_github_takes_the_workflow() -> None:
+    assert schema_faults("vendor.github-workflows", ROOT / ".github" / "workflows" / "ci.yml") == ""
+
+
+def schema_faults(schema: str, path: Path) -> str:
+    """What one of the schemas that come with the checker has against a file."""
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+# --- rendered ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_is_rendered_into_what_kubernetes_takes() -> None:
+    documents = rendered(KUBERNETES / "example")
+    kinds = {document["kind"] for document in documents}
+    assert {"Deployment", "PodDisruptionBudget", "NetworkPolicy", "PodMonitor", "PrometheusRule", "Secret"} <= kinds
+    for document in documents:
+        assert document["metadata"].get("namespace") == "shop", document["kind"]
+        if document["kind"] not in FOREIGN:
+            kubernetes_validate.validate(document, "1.33", strict=True)
+    boards = [document for document in documents if "dashboard" in document["metadata"]["name"]]
+    assert {name for board in boards for name in board["data"]} == {
+        path.name for path in (DEPLOY / "grafana").glob("*.json")
+    }
+
+
+def test_what_the_example_mounts_is_what_it_makes() -> None:
+    documents = rendered(KUBERNETES / "example")
+    (pod,) = [each["spec"]["template"]["spec"] for each in documents if each["kind"] == "Deployment"]
+    made = {each["metadata"]["name"] for each in documents if each["kind"] in ("ConfigMap", "Secret")}
+    assert {volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume} <= made
+    assert {volume["secret"]["secretName"] for volume in pod["volumes"] if "secret" in volume} <= made
+
+
+@pytest.mark.parametrize("component", COMPONENTS, ids=lambda path: path.name)
+def test_every_component_goes_with_the_base(component: Path, tmp_path: Path) -> None:
+    overlay = {
+        "resources": [os.path.relpath(KUBERNETES / "base", tmp_path)],
+        "components": [os.path.relpath(component, tmp_path)],
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay), "utf-8")
+    before, after = rendered(KUBERNETES / "base"), rendered(tmp_path)
+    assert after != before
+    for document in after:
+        if document["kind"] not in FOREIGN:
+            kubernetes_validate.validate(document, "1.33", strict=True)
+
+
+def rendered(folder: Path) -> list[dict[str, Any]]:
+    """What kustomize makes of a folder."""
+    if not knows_components():
+        pytest.skip("no kubectl that knows components of kustomize (1.21 or newer)")
+    done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return [document for document in yaml.safe_load_all(done.stdout) if document]
+
+
+@cache
+def knows_components() -> bool:
+    if shutil.which("kubectl") is None:
+        return False
+    command = ["kubectl", "version", "--client", "--output", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    version = json.loads(done.stdout)["clientVersion"] if done.returncode == 0 else {"major": "0", "minor": "0"}
+    return (int(version["major"]), int(version["minor"].rstrip("+"))) >= (1, 21)
 
 
 def test_the_yaml_is_tidy() -> None:

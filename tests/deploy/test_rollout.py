@@ -20,8 +20,16 @@ from consumer.demo.shop import Pace, Publication, Shop
 from tests.deploy.live import Prometheus, prometheus
 from tests.kafka.processes import Consumer, Town, eventually, town
 from tests.kafka.server import KafkaServer
+from tests.rings import RINGS
 
-pytestmark = [pytest.mark.deploy, pytest.mark.kafka, pytest.mark.long]
+# Of this ring alone, so that it runs once; the other one's broker is needed all the same.
+_MISSING = RINGS["kafka"]()
+pytestmark = [
+    pytest.mark.deploy,
+    pytest.mark.long,
+    pytest.mark.skipif(_MISSING is not None, reason=f"ring kafka: {_MISSING}"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 # Everything is ten times as fast as in life: the quotas, what routes promise, and how patient alerts are. Only the
 # processes and the group take as long as ever, so that a restart hurts ten times as much.
