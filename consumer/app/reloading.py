@@ -15,7 +15,7 @@ import structlog
 from consumer.app.checks import lane_facts
 from consumer.app.deployed import Deployed, planners_of
 from consumer.app.examples import example_files
-from consumer.app.setup import Setup, digest_of, route_files, route_signature, routes_version
+from consumer.app.setup import Setup, Signature, digest_of, route_files, route_signature, routes_version
 from consumer.app.state import RoutesStanding
 from consumer.core.check import check_lanes, check_routes
 from consumer.core.document import Problem
@@ -48,7 +48,7 @@ class Reload:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
     """A set of routes as the files hold it now."""
 
     setup: Setup
@@ -56,7 +56,7 @@ class _Reading:
     planners: Mapping[str, Planner]
 
 
-def read_anew(setup: Setup) -> _Reading:
+def read_anew(setup: Setup) -> Reading:
     """The routes of the files, checked against what runs, and planners of them where they are sound. Blocks."""
     for _ in range(_READINGS):
         before = route_signature(setup)
@@ -75,7 +75,7 @@ def read_anew(setup: Setup) -> _Reading:
     problems |= {*check_lanes(reading.flawed, setup.config.lanes), *moved_routes(setup.routes, reading.sound)}
     problems |= {*check_routes(made.routes, lane_facts(made), example_files(made.routes))}
     told = tuple(str(problem) for problem in sorted(problems))
-    return _Reading(made, told, {} if told else planners_of(made))
+    return Reading(made, told, {} if told else planners_of(made))
 
 
 def _emptied(texts: Mapping[str, str], routes: RouteSet) -> Iterator[Problem]:
@@ -86,11 +86,26 @@ def _emptied(texts: Mapping[str, str], routes: RouteSet) -> Iterator[Problem]:
             yield Problem(file, 1, "this file is empty, as if it were half written", "remove it if that is meant")
 
 
+class Disk:
+    """Where the files are. Asked in a thread: files are slow, and templates take their time to compile."""
+
+    async def read(self, setup: Setup) -> Reading:
+        """The routes as they are now."""
+        return await asyncio.to_thread(read_anew, setup)
+
+    async def look(self, setup: Setup) -> Signature:
+        """What changes when they do."""
+        return await asyncio.to_thread(route_signature, setup)
+
+
 class Reloading:
     """Reads routes anew whenever it is asked; `told` hears what came of it."""
 
-    def __init__(self, setup: Setup, deployed: Deployed, told: Callable[[Reload], object]) -> None:
+    def __init__(
+        self, setup: Setup, deployed: Deployed, told: Callable[[Reload], object], disk: Disk | None = None
+    ) -> None:
         self._setup = setup
+        self._disk = disk or Disk()
         self._deployed = deployed
         self._told = told
         self._asked = asyncio.Event()
@@ -114,12 +129,12 @@ class Reloading:
 
     async def reload(self) -> Reload:
         """Read, check and swap. Read and compiled beside the loop; swapped on it."""
-        reading = await asyncio.to_thread(read_anew, self._setup)
+        reading = await self._disk.read(self._setup)
         reload = self._settled(reading)
         self._told(reload)
         return reload
 
-    def _settled(self, reading: _Reading) -> Reload:
+    def _settled(self, reading: Reading) -> Reload:
         if reading.problems:
             return Reload("refused", self._setup, time.time(), reading.setup.routes_version, reading.problems)
         if reading.setup.routes_version == self._setup.routes_version:
@@ -130,10 +145,10 @@ class Reloading:
 
     async def _watch(self, every_seconds: float) -> None:
         """Ask when the files have changed and then stood still for one look."""
-        settled = previous = await asyncio.to_thread(route_signature, self._setup)
+        settled = previous = await self._disk.look(self._setup)
         while True:
             await asyncio.sleep(every_seconds)
-            seen = await asyncio.to_thread(route_signature, self._setup)
+            seen = await self._disk.look(self._setup)
             if seen == previous and seen != settled:
                 settled = seen
                 self._asked.set()

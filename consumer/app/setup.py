@@ -188,7 +188,10 @@ def _route_names(tree: Tree) -> list[str]:
     return [name for name in (named if isinstance(named, list) else [named]) if isinstance(name, str)]
 
 
-def route_signature(setup: Setup) -> tuple[tuple[str, int, int], ...]:
+Signature = tuple[tuple[str, int, int], ...]
+
+
+def route_signature(setup: Setup) -> Signature:
     """Changes when a route file does: of each its name, when it was changed, and its size. Reads no contents."""
     found = []
     for name in _route_names(setup.overridden.tree):

@@ -251,7 +251,7 @@ class World:
             journal=MemoryJournal(self.broker, JOURNAL, wire=wire),
             dead_letters=MemoryDeadLetters(self.broker, LETTERS, wire=wire),
             sink=sink,
-            planner=TablePlanner(),
+            planner=settings.pop("planner", None) or TablePlanner(),
             emit=facts.append,
             wall=broker_now,
             dice=lambda: 0.5,
