@@ -13,9 +13,9 @@ from consumer.core.identity import spelt
 from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
-from consumer.core.templates import Evaluate, compile_expression
+from consumer.core.templates import Evaluate, FieldPath, compile_expression, value_at
 from consumer.core.text import LinkRule, canonical, canonical_phone
-from consumer.core.wordings import CompiledWording, Unrendered, read_wording
+from consumer.core.wordings import CompiledWording, Lately, Unrendered, read_wording
 from schemas.envelope import Customer
 
 RECIPIENT_CHARACTERS = 128
@@ -65,6 +65,8 @@ class CompiledRoute:
     spelt: bytes = field(init=False)
     since: float = field(init=False)
     until: float = field(init=False)
+    _shared: Mapping[str, tuple[FieldPath, ...] | None] = field(init=False)
+    _lately: Lately[Ladder] = field(default_factory=Lately)
     _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
     _quiets: dict[tuple[str, tzinfo | None], Quiet | None] = field(default_factory=dict)
 
@@ -73,6 +75,7 @@ class CompiledRoute:
         self.spelt = spelt(self.route.id)
         self.since = -inf if since is None else since.timestamp()
         self.until = inf if until is None else until.timestamp()
+        self._shared = {locale: _shared_paths(wordings) for locale, wordings in self.ladders.items()}
 
     @classmethod
     def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":
@@ -131,9 +134,24 @@ class CompiledRoute:
         return next(iter(self.ladders))
 
     def ladder(self, locale: str, names: Names, links: LinkRule) -> Ladder | Unrendered:
-        """Every wording for an event. Wordings that came out equal are one level."""
+        """Every wording for an event. Wordings that came out equal are one level. Where nothing in them is somebody's
+        own, the ladder is remembered by the values that they show."""
+        wordings = self.ladders[locale]
+        paths = self._shared[locale]
+        if paths is None:
+            return self._climbed(wordings, names, links)
+        key = (locale, links, *[value_at(names, path) for path in paths])
+        known = self._lately.get(key)
+        if known is not None:
+            return known
+        made = self._climbed(wordings, names, links)
+        if isinstance(made, Ladder):
+            self._lately.put(key, made)
+        return made
+
+    def _climbed(self, wordings: Sequence[CompiledWording], names: Names, links: LinkRule) -> Ladder | Unrendered:
         unique: dict[Message, bool] = {}
-        for wording in self.ladders[locale]:
+        for wording in wordings:
             message = wording.render(names, links)
             if isinstance(message, Unrendered):
                 return message
@@ -156,6 +174,13 @@ class CompiledRoute:
             )
             self._terms[unique] = known
         return known
+
+
+def _shared_paths(wordings: Sequence[CompiledWording]) -> tuple[FieldPath, ...] | None:
+    """All that a ladder reads; None where a part of it is somebody's own, and hardly ever comes again."""
+    if any(wording.unique for wording in wordings):
+        return None
+    return tuple(sorted({path for wording in wordings for path in wording.paths}))
 
 
 def quiet_hours_of(route: Route, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:

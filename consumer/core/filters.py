@@ -102,9 +102,10 @@ def money(locale: Locale, context: Context, value: Any, currency: Any = None) ->
 _CATEGORIES = ("zero", "one", "two", "few", "many", "other")
 
 
-def plural_categories(locale: Locale) -> list[str]:
+@lru_cache(maxsize=32)
+def plural_categories(locale: Locale) -> tuple[str, ...]:
     """The locale's plural categories in CLDR's order; `other` is always the last."""
-    return [name for name in _CATEGORIES if name in locale.plural_form.tags or name == "other"]
+    return tuple(name for name in _CATEGORIES if name in locale.plural_form.tags or name == "other")
 
 
 def accepts_forms(locale: Locale, count: int) -> bool:
@@ -119,10 +120,15 @@ def plural(locale: Locale, value: Any, *forms: str) -> str:
         raise UnsayableError(f"plural needs {len(plural_categories(locale))} forms in {locale}")
     figure = _number(value)
     categories = plural_categories(locale)
-    category = locale.plural_form(abs(figure))
+    category = _category(locale, abs(figure))
     if len(forms) < len(categories) and category == "other":
         category = "few"
     return f"{_decimal(locale, figure)} {forms[categories.index(category)]}"
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _category(locale: Locale, figure: Decimal) -> str:
+    return locale.plural_form(figure)
 
 
 # --- dates ------------------------------------------------------------------------------------------------------------
@@ -285,6 +291,16 @@ FILTERS: Mapping[str, Callable[[Locale], Callable[..., Any]]] = {
     "lower": lambda _: lambda value: _text(value).lower(),
     "capitalize": lambda _: capitalize,
     "quote": lambda _: quoted,
+}
+
+
+# What filters look at beside the values that they are given.
+LOOKED_AT: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "money": (("currency",),),
+    "date": (("timezone",),),
+    "day": (("timezone",),),
+    RELATIVE_DAY: (("timezone",), ("event", "occurred_at")),
+    "time": (("timezone",),),
 }
 
 

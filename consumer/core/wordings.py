@@ -1,16 +1,16 @@
 """A route's wordings, compiled for one locale, and what an event makes of them."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from babel import Locale
 from jinja2 import UndefinedError, nodes
 from jinja2.runtime import Context
 
-from consumer.core.fields import field_flaws, names_near_day, plural_flaws, shown_cardinalities, shown_flaws
-from consumer.core.filters import RENDER_ERRORS, UnsayableError
+from consumer.core.fields import field_flaws, plural_flaws, shown_cardinalities, shown_flaws
+from consumer.core.filters import LOOKED_AT, RENDER_ERRORS, UnsayableError
 from consumer.core.model import Message
 from consumer.core.templates import (
     TEXT_BYTES,
@@ -32,8 +32,7 @@ from schemas.envelope import Cardinality, Event
 
 PARTS = ("title", "text", "link", "image")
 _REMEMBERED = 1024
-# Filters look at these beside the fields that they are given.
-_ALWAYS = (("timezone",), ("currency",))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,34 @@ def literal_start(tree: nodes.Template) -> str | None:
     return head.data if isinstance(head, nodes.TemplateData) else None
 
 
+class Lately(Generic[T]):
+    """What was made of some values; of so many, those that were asked for last."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[Hashable, T] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._made)
+
+    def get(self, key: Hashable) -> T | None:
+        known = self._made.get(key)
+        if known is not None:
+            self._made.move_to_end(key)
+        return known
+
+    def put(self, key: Hashable, made: T) -> None:
+        self._made[key] = made
+        if len(self._made) > _REMEMBERED:
+            self._made.popitem(last=False)
+
+
+def _read_paths(tree: nodes.Template) -> Iterator[FieldPath]:
+    """All that a template reads: the fields that it names, and what its filters look at beside them."""
+    yield from (path for path, _ in field_paths(tree))
+    for each in tree.find_all(nodes.Filter):
+        yield from LOOKED_AT.get(each.name, ())
+
+
 @dataclass(slots=True)
 class CompiledWording:
     """A wording that can be rendered. What it made of the same values is remembered, unless it is somebody's own."""
@@ -111,18 +138,14 @@ class CompiledWording:
     parts: tuple[tuple[str, str | Render], ...] = ()
     paths: tuple[FieldPath, ...] = ()
     unique: bool = False
-    _memory: OrderedDict[tuple[Any, ...], Message] = field(default_factory=OrderedDict)
+    _memory: "Lately[Message]" = field(default_factory=lambda: Lately())
 
     @classmethod
     def of(cls, wording: Wording, locale: Locale) -> "CompiledWording":
         environment = sandbox(locale)
         parts = tuple((part, compile_template(tree, environment)) for part, tree in wording.trees.items())
-        trees = wording.trees.values()
-        paths = {path for tree in trees for path, _ in field_paths(tree)}
-        if any(names_near_day(tree) for tree in trees):
-            paths.add(("event", "occurred_at"))
-        known = (*sorted(paths), *(_ALWAYS if paths else ()))
-        return cls(environment, wording, parts, known, wording.unique)
+        paths = {path for tree in wording.trees.values() for path in _read_paths(tree)}
+        return cls(environment, wording, parts, tuple(sorted(paths)), wording.unique)
 
     def render(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
         """The message for an event. `links`: where a link may lead."""
@@ -131,22 +154,16 @@ class CompiledWording:
         key = (links, *[value_at(names, path) for path in self.paths])
         known = self._memory.get(key)
         if known is not None:
-            self._memory.move_to_end(key)
             return known
         made = self._rendered(names, links)
         if isinstance(made, Message):
-            self._remember(key, made)
+            self._memory.put(key, made)
         return made
 
     @property
     def remembered(self) -> int:
         """How many renderings are kept."""
         return len(self._memory)
-
-    def _remember(self, key: tuple[Any, ...], message: Message) -> None:
-        self._memory[key] = message
-        if len(self._memory) > _REMEMBERED:
-            self._memory.popitem(last=False)
 
     def _rendered(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
         context = context_of(names, self.environment)

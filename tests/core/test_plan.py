@@ -525,3 +525,43 @@ def test_any_record_has_one_plan(data: st.DataObject) -> None:
     assert made == _PLANNER.plan(record(payload))
     for command in made.commands if isinstance(made, Planned) else ():
         assert all(message.title and len(message.text.encode()) <= 4096 for message in command.wordings)
+
+
+# --- what is remembered -----------------------------------------------------------------------------------------------
+
+DATED = """
+- id: dated
+  on: bonus.accrued
+  lane: app
+  ttl: 12h
+  wordings:
+    - {title: "{{ bonus.amount | plural('бонус', 'бонуса', 'бонусов') }}", text: "до {{ bonus.expires_at | day }}"}
+    - {title: "Бонусы", text: "Подробности в приложении"}
+"""
+
+
+def test_what_is_nobody_s_own_is_rendered_once_for_all_whom_it_concerns() -> None:
+    made = planner(DATED)
+    ladders = [
+        planned(made.plan(record(bonus(event_id=f"b-{number}", bonus__operation_id=f"o-{number}", **changes))))
+        .commands[0]
+        .wordings
+        for number, changes in enumerate(
+            ({}, {"customer__id": "9"}, {"bonus__amount": "1"}, {"customer__timezone": "Asia/Vladivostok"}, {})
+        )
+    ]
+    assert ladders[0] is ladders[1] is ladders[4]
+    assert [ladder[0][:2] for ladder in ladders] == [
+        ("250 бонусов", "до 30 сентября"),
+        ("250 бонусов", "до 30 сентября"),
+        ("1 бонус", "до 30 сентября"),
+        ("250 бонусов", "до 1 октября"),
+        ("250 бонусов", "до 30 сентября"),
+    ]
+
+
+def test_what_cannot_be_rendered_is_not_remembered() -> None:
+    made = planner(DATED)
+    for _ in range(2):
+        plan = planned(made.plan(record(bonus(bonus__expires_at=None))))
+        assert [rejection.reason for rejection in plan.rejections] == ["render"]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 
-from consumer.core.filters import RENDER_ERRORS, find_locale, find_zone
+from consumer.core.filters import FILTERS, LOOKED_AT, RENDER_ERRORS, find_locale, find_zone
 from consumer.core.templates import (
     Absent,
     Flaw,
@@ -286,6 +286,11 @@ def test_what_is_said_again_of_the_same_values_is_remembered() -> None:
     assert made.render({**NAMES, "n": 6}, NO_LINKS) is first
     other = {**NAMES, "order": Order(id="1", delivery=Delivery(kind="post"))}
     assert made.render(other, NO_LINKS) != first
+
+
+def test_of_each_filter_that_looks_beside_its_value_it_is_known_at_what() -> None:
+    """Else a rendering would be remembered for people to whom another is due."""
+    assert {name for name, make in FILTERS.items() if hasattr(make(RU), "jinja_pass_arg")} == set(LOOKED_AT)
 
 
 def test_memory_has_a_bound_and_keeps_what_was_used_last() -> None:
