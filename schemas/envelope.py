@@ -7,7 +7,7 @@ offset. Unknown fields are passed over, so that a shop may add its own.
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -99,6 +99,9 @@ class Event(Part):
     source: Annotated[Word, Cardinality.ONE_OF_N] = ""
     shop: Annotated[Word | None, Cardinality.ONE_OF_N] = None
     customer: Customer | None = None
+
+    # Parts that templates know by their own names, not only as `event.order`.
+    PARTS: ClassVar[tuple[str, ...]] = ("order", "bonus")
 
     @property
     def operation(self) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import nodes
 
-from consumer.core.fields import EVENT_PARTS, Meaning, kinds, meaning
+from consumer.core.fields import Meaning, kinds, meaning
 from consumer.core.templates import FieldPath, plain_path
 from schemas.envelope import Event
 
@@ -128,9 +128,12 @@ def _constants(node: nodes.Expr) -> tuple[Any, ...] | None:
     return found if len(found) == len(items) else None
 
 
+_PARTS = (*Event.PARTS, "customer")
+
+
 def _spelt(path: FieldPath) -> FieldPath:
     """`event.order.id` and `order.id` are one field."""
-    return path[1:] if path[0] == "event" and path[1:2] and path[1] in EVENT_PARTS else path
+    return path[1:] if path[0] == "event" and path[1:2] and path[1] in _PARTS else path
 
 
 # --- meeting demands --------------------------------------------------------------------------------------------------

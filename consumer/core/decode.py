@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NoReturn
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from consumer.core.model import Ignored
@@ -34,13 +34,16 @@ class Undecodable:
     detail: str = ""
 
 
-def decode(value: bytes | None, bytes_limit: int) -> Event | Undecodable | Ignored:
-    """The event that the bytes are. Ignored: a tombstone, or a type that we do not know."""
+def decode(
+    value: bytes | None, bytes_limit: int, events: TypeAdapter[Event] = ANY_EVENT
+) -> Event | Undecodable | Ignored:
+    """The event that the bytes are. Ignored: a tombstone, or a type that we do not know. `events`: those that there
+    are."""
     if value is None:
         return Ignored("tombstone")
     if len(value) > bytes_limit:
         return Undecodable(DeadReason.OVERSIZE, f"{len(value)} bytes, more than {bytes_limit}")
-    return _suspicion(value) or _validated(value)
+    return _suspicion(value) or _validated(value, events)
 
 
 def document_of(value: bytes, bytes_limit: int) -> Any:
@@ -133,9 +136,9 @@ _STRICT_JSON = json.JSONDecoder(
 )
 
 
-def _validated(value: bytes) -> Event | Undecodable | Ignored:
+def _validated(value: bytes, events: TypeAdapter[Event]) -> Event | Undecodable | Ignored:
     try:
-        return ANY_EVENT.validate_json(value)
+        return events.validate_json(value)
     except ValidationError as invalid:
         # Without the input: it may be somebody's phone.
         errors = invalid.errors(include_url=False, include_input=False, include_context=False)

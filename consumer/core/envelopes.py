@@ -23,16 +23,17 @@ _HASH_BYTES = 16
 
 class Contents(NamedTuple):
     """The object that an envelope held, and the fields of an event that the envelope says itself: `type`, `event_id`,
-    `occurred_at`, `source`, `shop`."""
+    `occurred_at`, `source`, `shop`. Only for a mapping it may be a list."""
 
-    body: Document
+    body: Any
     said: Mapping[str, str]
 
     def event(self) -> Document:
         """The object with what it leaves out filled in. Without a version it is the first one."""
         said = {"version": FIRST_VERSION, **self.said}
-        missing = {name: value for name, value in said.items() if self.body.get(name) is None}
-        return self.body | missing if missing else self.body
+        body: Document = self.body
+        missing = {name: value for name, value in said.items() if body.get(name) is None}
+        return body | missing if missing else body
 
 
 def misfit(detail: str) -> Undecodable:

@@ -17,7 +17,7 @@ from schemas.envelope import Cardinality, Event
 
 # What a template finds beside the event: the lane and the shop. They are the same for everybody.
 SURROUNDINGS = {"lane": ("id", "slug"), "shop": ("id",)}
-EVENT_PARTS = ("order", "bonus", "customer")
+CUSTOMER = "customer"
 
 # Filters that make few values of many.
 _COARSER = {
@@ -49,15 +49,20 @@ class Meaning:
     cardinality: Cardinality | None
 
 
+def parts_of(model: type[Event]) -> tuple[str, ...]:
+    """What a template may name of an event without `event.` before it."""
+    return tuple(part for part in (*model.PARTS, CUSTOMER) if part in model.model_fields)
+
+
 def meaning(path: FieldPath, model: type[Event]) -> Meaning | Flaw:
     """What a path means for one event type, or why it means nothing. The flaw's line is 1."""
     head, *steps = path
     if head in SURROUNDINGS:
         return _surrounding(path)
-    if head in EVENT_PARTS and head in model.model_fields:
+    if head in parts_of(model):
         steps = [head, *steps]
     elif head != "event":
-        names = ["event", *(part for part in EVENT_PARTS if part in model.model_fields), *SURROUNDINGS]
+        names = ["event", *parts_of(model), *SURROUNDINGS]
         return Flaw(1, f'there is no "{head}" here', nearest(head, names))
     return _descend(".".join(path), steps, model)
 

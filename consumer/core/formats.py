@@ -23,12 +23,10 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from consumer.core import cloudevents, confluent, debezium
-from consumer.core.decode import Undecodable, decode, document_of
+from consumer.core.decode import Undecodable, document_of
 from consumer.core.envelopes import Contents, Document, Schemas, misfit
+from consumer.core.event_types import SHIPPED, EventTypes, Read
 from consumer.core.model import Ignored, Record
-from schemas.envelope import Event
-
-Read = Event | Undecodable | Ignored
 
 
 class Format(StrEnum):
@@ -69,7 +67,8 @@ _USUAL = SourceFormat()
 class Formats:
     """The formats of all sources, by topic; what is not named is found out for each record."""
 
-    def __init__(self, sources: Mapping[str, SourceFormat] | None = None) -> None:
+    def __init__(self, sources: Mapping[str, SourceFormat] | None = None, types: EventTypes = SHIPPED) -> None:
+        self.types = types
         self._sources = dict(sources or {})
 
     def read(self, record: Record, bytes_limit: int) -> Opened:
@@ -77,11 +76,11 @@ class Formats:
         source = self._sources.get(record.position.topic, _USUAL)
         value = record.value
         if value is None or (len(value) > bytes_limit) or _is_plain(source, record, value):
-            return Opened(record, decode(value, bytes_limit))
+            return Opened(record, self.types.decode(value, bytes_limit))
         made = _made(source, record, _Opening(source, record, bytes_limit).contents(value))
         if not isinstance(made, bytes):
             return Opened(record, made)
-        return Opened(replace(record, value=made), decode(made, bytes_limit))
+        return Opened(replace(record, value=made), self.types.decode(made, bytes_limit))
 
     def wanted_schema(self, record: Record) -> int | None:
         """The number of the schema that the registry must be asked for before the record can be read."""
@@ -184,8 +183,8 @@ class _Opening:
 
 
 def _bare(document: Any) -> Contents | Undecodable:
-    """What another system published without an envelope."""
-    return Contents(document, {}) if isinstance(document, dict) else misfit("the document is no JSON object")
+    """What another system published without an envelope; some put every event into a list."""
+    return Contents(document, {}) if isinstance(document, dict | list) else misfit("the document is no JSON object")
 
 
 def _made(

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from babel import Locale
 from jinja2 import nodes
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from consumer.core.document import Path, Problem, Strict, Tree, locate, read_part, read_tree
 from consumer.core.fields import Meaning, field_flaws, kinds, meaning
@@ -94,6 +94,7 @@ class Route(Strict):
     wordings: _Ladder | Annotated[dict[str, _Ladder], Field(min_length=1)]
     enabled: bool = True
     examples: list[Example] = Field(default=[])
+    _known: Mapping[str, type[Event]] = PrivateAttr(default_factory=lambda: EVENT_TYPES)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -128,7 +129,17 @@ class Route(Strict):
     @property
     def models(self) -> tuple[type[Event], ...]:
         """The events of its types; those that are unknown are left out."""
-        return tuple(EVENT_TYPES[name] for name in self.types if name in EVENT_TYPES)
+        return tuple(self.known[name] for name in self.types if name in self.known)
+
+    @property
+    def known(self) -> Mapping[str, type[Event]]:
+        """All events that there are, the shop's own too."""
+        return self._known
+
+    def among(self, known: Mapping[str, type[Event]]) -> "Route":
+        """The same, where there are these events."""
+        self._known = known
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +188,16 @@ class RouteReading:
     problems: list[Problem]
 
 
-def load_routes(files: Mapping[str, str]) -> RouteSet | list[Problem]:
-    """The routes of files given as name -> text, or every mistake in all of them, by file and line."""
-    reading = read_routes(files)
+def load_routes(
+    files: Mapping[str, str], known: Mapping[str, type[Event]] = EVENT_TYPES
+) -> RouteSet | list[Problem]:
+    """The routes of files given as name -> text, or every mistake in all of them, by file and line. `known`: the
+    events that there are."""
+    reading = read_routes(files, known)
     return reading.problems or reading.sound
 
 
-def read_routes(files: Mapping[str, str]) -> RouteReading:
+def read_routes(files: Mapping[str, str], known: Mapping[str, type[Event]] = EVENT_TYPES) -> RouteReading:
     """The same, with what is right beside what is wrong, so that both can be looked at together with their lanes."""
     loaded: list[LoadedRoute] = []
     unread: list[LoadedRoute] = []
@@ -199,9 +213,9 @@ def read_routes(files: Mapping[str, str]) -> RouteReading:
                 part = read_part(tree, (index,), Route)
                 if isinstance(part, list):
                     problems += part
-                    unread.append(LoadedRoute(_salvaged(data), tree, index))
+                    unread.append(LoadedRoute(_salvaged(data).among(known), tree, index))
                 else:
-                    loaded.append(LoadedRoute(part, tree, index))
+                    loaded.append(LoadedRoute(part.among(known), tree, index))
     mistakes = [(each, list(_problems(each))) for each in (*loaded, *unread)]
     problems += [problem for _, found in mistakes for problem in found]
     problems += _repeated(sorted([*loaded, *unread], key=lambda each: (each.tree.file, each.index)))
@@ -265,8 +279,8 @@ def _problems(loaded: LoadedRoute) -> Iterator[Problem]:
 
 def _type_problems(loaded: LoadedRoute) -> Iterator[Problem]:
     for index, name in enumerate(loaded.route.types):
-        if name not in EVENT_TYPES and name != UNREAD:
-            yield loaded.problem(("on", index), f'unknown event "{name}"', nearest(name, EVENT_TYPES))
+        if name not in loaded.route.known and name != UNREAD:
+            yield loaded.problem(("on", index), f'unknown event "{name}"', nearest(name, loaded.route.known))
 
 
 def _time_problems(loaded: LoadedRoute) -> Iterator[Problem]:

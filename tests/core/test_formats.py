@@ -135,7 +135,7 @@ def test_another_systems_event_is_translated_in_every_format() -> None:
         assert isinstance(of(format_, translate=translate).read(record(value), LIMIT).event, Event)
     assert [each["state"] for each in seen] == ["paid"] * 4
     assert of(Format.AUTO, translate=translate).read(record({"state": "new"}), LIMIT).event == Ignored("unmapped")
-    assert dead(of(Format.JSON, translate=translate), record([1])) == (
+    assert dead(of(Format.JSON, translate=translate), record(b"7")) == (
         DeadReason.FORMAT,
         "the document is no JSON object",
     )
