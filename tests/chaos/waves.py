@@ -59,12 +59,11 @@ class Load:
     waves: int | None = None
     poison_every: int = 20
     step_every: int = 2
-    first_wave: int = 0
 
     def publications(self, sources: Sequence[str]) -> Iterator[Publication]:
         """All records with the seconds between them."""
         dice, number = Random(self.seed), count(1)
-        numbers = count(self.first_wave) if self.waves is None else range(self.first_wave, self.first_wave + self.waves)
+        numbers = count() if self.waves is None else range(self.waves)
         for wave in numbers:
             events = list(self._wave(wave, sources, dice))
             for topic, customer, document in events:
