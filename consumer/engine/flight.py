@@ -1,11 +1,9 @@
 """One attempt: into the journal, a last look, the wire, and its landing, whatever came of it."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 from consumer.core.bisection import Sentence
 from consumer.core.desk import Desk
@@ -33,6 +31,7 @@ from consumer.core.ports import DeadLetter
 from consumer.core.repeats import is_lost
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
+from consumer.engine.cutoff import Cutoff
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.settings import LaneParts
@@ -46,7 +45,7 @@ _GRAVITY: tuple[type[Verdict], ...] = (Blocked, Unsure, Deferred, Refused, Deliv
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What a flight needs of its lane. `cutoff` is done when the drain's budget is spent."""
+    """What a flight needs of its lane. `cutoff` is the end of the drain's budget."""
 
     lane: str
     parts: LaneParts
@@ -55,7 +54,7 @@ class Office:
     clock: BrokerClock
     board: Board
     stopping: Callable[[], bool]
-    cutoff: asyncio.Future[None]
+    cutoff: Cutoff
     watchlist: Watchlist
     switch: Switch
 
@@ -144,13 +143,8 @@ class Flight:
         return verdicts
 
     async def _until_cutoff(self) -> Verdicts:
-        send = asyncio.ensure_future(self.office.parts.sink.send(self.batch))
-        try:
-            either: set[asyncio.Future[Any]] = {send, self.office.cutoff}
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            return send.result() if send.done() else (Unsure("stopped"),)
-        finally:
-            send.cancel()
+        verdicts = await self.office.cutoff.until(self.office.parts.sink.send(self.batch))
+        return (Unsure("stopped"),) if verdicts is None else verdicts
 
     def _show(self, verdict: Verdict) -> None:
         match verdict:

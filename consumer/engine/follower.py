@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from heapq import heappop, heappush
+from itertools import count
 
 from consumer.core.memory import Memory
 from consumer.core.ports import Entry, Journal, Span
@@ -25,7 +27,10 @@ class Follower:
         self._journal = journal
         self._memory = memory
         self._since = since
-        self._moved = asyncio.Event()
+        self._begun = asyncio.Event()
+        # By offset, so that a slice wakes only those whose record was in it; numbers tell equal offsets apart.
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = count()
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -35,6 +40,7 @@ class Follower:
     async def run(self) -> None:
         """Read back over the lane's memory, then on, until cancelled."""
         self.span = await self._rewind()
+        self._begun.set()
         self._announce()
         while True:
             entries = await self._journal.read(READ_SECONDS)
@@ -62,18 +68,23 @@ class Follower:
                 began = loop.time()
 
     def _announce(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
+        while self._waiting and self._waiting[0][0] < self._memory.offset:
+            waiter = heappop(self._waiting)[2]
+            if not waiter.done():
+                waiter.set_result(None)
         for listener in self._listeners:
             listener()
 
     async def started(self) -> Span:
         """Where reading back began, once that is known."""
         while self.span is None:
-            await self._moved.wait()
+            await self._begun.wait()
         return self.span
 
     async def reached(self, offset: int) -> None:
         """Return when the record at `offset` has been applied."""
-        while self._memory.offset <= offset:
-            await self._moved.wait()
+        if self._memory.offset > offset:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        heappush(self._waiting, (offset, next(self._numbers), waiter))
+        await waiter

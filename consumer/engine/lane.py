@@ -26,6 +26,7 @@ from consumer.core.outbox import Outbox
 from consumer.core.whereabouts import Whereabouts, whereabouts
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
+from consumer.engine.cutoff import Cutoff
 from consumer.engine.flight import Office
 from consumer.engine.follower import Follower
 from consumer.engine.gate import Gate, Pace
@@ -96,7 +97,7 @@ class Lane:
         self._board = Board(self.id, self._parts.emit, loop.time)
         self._office = Office(
             self.id, self._parts, self._memory, self._follower, self._clock, self._board,
-            lambda: self._stopping, loop.create_future(), self._watchlist, self._switch,
+            lambda: self._stopping, Cutoff(), self._watchlist, self._switch,
         )  # fmt: skip
         self._follower.listen(self._on_journal)
         try:

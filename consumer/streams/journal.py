@@ -8,14 +8,17 @@ import aiokafka
 from aiokafka import errors
 
 from consumer.core.model import TopicPartition, Trouble
-from consumer.core.ports import Appended, Emit, Entry, Span
+from consumer.core.ports import Appended, Emit, Entry, Span, Unreadable
 from consumer.streams.clients import ANSWER_SECONDS, trouble_of
 from consumer.streams.codec import Entryable, decoded, encoded
+from consumer.streams.scribe import Scribe
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.tail import Tail
 from consumer.streams.track import Track
-from consumer.streams.writer import TooLarge, Writer, Written
+from consumer.streams.writer import TooLarge, Writer
 
+# More than can be under way; where nothing is read back, no more are kept.
+OWN_RECORDS = 4096
 TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 1 MiB")
 
 
@@ -26,6 +29,9 @@ class KafkaJournal:
         lane = lane or topic.removeprefix("vestnik.journal.")
         self._writer = Writer(settings, topic, "journal", lane, emit)
         self._tail = Tail(settings, TopicPartition(topic, 0), "journal", lane, emit)
+        self._scribe = Scribe(self._writer)
+        # Our own records by their bytes, until they are read back: what was encoded here need not be decoded.
+        self._own: dict[bytes, Entryable] = {}
         self._refused: Trouble | None = None
 
     @property
@@ -36,14 +42,21 @@ class KafkaJournal:
         """Nothing to open: the first call connects."""
 
     async def stop(self) -> None:
+        await self._scribe.stop()
         await self._writer.stop()
         await self._tail.drop()
 
     async def append(self, record: Entryable) -> Appended:
-        written = Written(encoded(record), partition=0)
-        while isinstance(result := await self._writer.write(written), TooLarge):
-            self._refused = TOO_LARGE
-            await asyncio.sleep(5.0)
+        value = encoded(record)
+        if len(self._own) < OWN_RECORDS:
+            self._own[value] = record
+        try:
+            while isinstance(result := await self._scribe.append(value), TooLarge):
+                self._refused = TOO_LARGE
+                await asyncio.sleep(5.0)
+        except BaseException:
+            self._own.pop(value, None)
+            raise
         self._refused = None
         return result
 
@@ -90,7 +103,11 @@ class KafkaJournal:
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
         records = await self._tail.take(timeout_seconds)
-        return [Entry(record.offset, record.timestamp / 1000, decoded(record.value)) for record in records]
+        return [Entry(record.offset, record.timestamp / 1000, self._decoded(record.value)) for record in records]
+
+    def _decoded(self, value: bytes | None) -> Entryable | Unreadable:
+        own = None if value is None else self._own.pop(value, None)
+        return decoded(value) if own is None else own
 
     def _say(self, trouble: Trouble) -> Trouble:
         self._tail.trouble = trouble

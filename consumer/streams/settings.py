@@ -44,7 +44,7 @@ class Certificate:
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
     """One Kafka cluster. `password` is asked anew whenever a client is made, `token` at each connection, so that
-    rotated ones are taken up."""
+    rotated ones are taken up. A `static_member` never leaves its group: it comes back, or its session ends."""
 
     bootstrap: str
     security: SecurityProtocol = "PLAINTEXT"
@@ -57,6 +57,7 @@ class KafkaSettings:
     client_id: str = "vestnik"
     timing: Timing = Timing()
     max_request_bytes: int = 4 * 1024 * 1024
+    static_member: str | None = None
 
     @property
     def uses_sasl(self) -> bool:
@@ -103,6 +104,7 @@ class KafkaSettings:
             return arguments
         return arguments | {
             "group_id": group,
+            "group_instance_id": self.static_member,
             "session_timeout_ms": self.timing.session_ms,
             "heartbeat_interval_ms": self.timing.heartbeat_ms,
             "rebalance_timeout_ms": self.timing.rebalance_ms,

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,10 @@ class TooLarge:
     """The client or the broker refuses the record for its size, and would for ever."""
 
 
+Send = Callable[[Any, float], Awaitable["asyncio.Future[Any]"]]
+"""Hands something to a producer at a moment, and gives the future of its ack."""
+
+
 class Writer:
     """One topic's idempotent producer.
 
@@ -60,9 +65,21 @@ class Writer:
 
     async def write(self, record: Written) -> Appended | TooLarge:
         """Until it is acked; only the caller can end it earlier, by cancelling it."""
+        return await self._insisted(lambda producer, now: self._sent(producer, record, now))
+
+    async def write_all(self, values: Sequence[bytes]) -> list[Appended | TooLarge]:
+        """The same for several records of partition 0 in one request, in their order; their bytes together are well
+        under the client's bound of a batch. Where the broker refuses them together, each is written alone."""
+        if len(values) > 1:
+            first = await self._insisted(lambda producer, _now: self._sent_together(producer, values))
+            if not isinstance(first, TooLarge):
+                return [first._replace(offset=first.offset + number) for number in range(len(values))]
+        return [await self.write(Written(value, partition=0)) for value in values]
+
+    async def _insisted(self, send: Send) -> Appended | TooLarge:
         back_off, longest = BACK_OFF_SECONDS
         while True:
-            result = await self._tried(record)
+            result = await self._tried(send)
             if not isinstance(result, Trouble):
                 self._say(None)
                 return result
@@ -70,13 +87,13 @@ class Writer:
             await asyncio.sleep(back_off)
             back_off = min(back_off * 2, longest)
 
-    async def _tried(self, record: Written) -> Appended | TooLarge | Trouble:
+    async def _tried(self, send: Send) -> Appended | TooLarge | Trouble:
         producer = await self._ready()
         if isinstance(producer, Trouble):
             return producer
         try:
             sent = time.time()
-            return await self._acked(await self._sent(producer, record, sent), producer, sent)
+            return await self._acked(await send(producer, sent), producer, sent)
         except (TimeoutError, errors.UnknownTopicOrPartitionError) as error:
             return missing(producer.client, (self._topic,)) or trouble_of(error)
         except errors.KafkaError as error:
@@ -101,6 +118,16 @@ class Writer:
                 timestamp_ms=int(now * 1000),
                 headers=list(record.headers),
             )
+            return future
+
+    async def _sent_together(self, producer: Any, values: Sequence[bytes]) -> "asyncio.Future[Any]":
+        async with asyncio.timeout(ANSWER_SECONDS):
+            await producer.client._wait_on_metadata(self._topic)
+            batch = producer.create_batch()
+            for value in values:
+                if batch.append(key=None, value=value, timestamp=None) is None:
+                    raise ValueError("more bytes than a batch of the client can carry")
+            future: asyncio.Future[Any] = await producer.send_batch(batch, self._topic, partition=0)
             return future
 
     async def _sent_bare(self, producer: Any, record: Written) -> "asyncio.Future[Any]":

@@ -9,11 +9,8 @@ from consumer.app.setup import Setup
 from consumer.app.signals import STOP
 from consumer.app.wiring import OpenStreams, kafka_streams
 from consumer.core.ports import Emit
-from consumer.demo.broker import SETTLE_MS
+from consumer.demo.broker import FETCH_WAIT_MS, SETTLE_MS
 from consumer.streams.settings import Timing
-
-# It answers an empty fetch only after the whole wait: short ones make up for that, and cost nothing under load.
-FETCH_WAIT_MS = 5
 
 
 def streams(setup: Setup, emit: Emit) -> OpenStreams:
