@@ -28,6 +28,8 @@ _READINGS = 3
 _PAUSE_SECONDS = 0.2
 _PROBLEMS_LOGGED = 20
 
+TORN = "the files were changed while they were read"
+
 Outcome = Literal["loaded", "unchanged", "refused"]
 
 
@@ -58,13 +60,10 @@ class Reading:
 
 def read_anew(setup: Setup) -> Reading:
     """The routes of the files, checked against what runs, and planners of them where they are sound. Blocks."""
-    for _ in range(_READINGS):
-        before = route_signature(setup)
-        files = route_files(setup.overridden.tree, setup.base)
-        if route_signature(setup) == before:
-            break
-        time.sleep(_PAUSE_SECONDS)
-    reading = read_routes(files.texts)
+    before = route_signature(setup)
+    files = route_files(setup.overridden.tree, setup.base)
+    torn = route_signature(setup) != before
+    reading = read_routes(files.texts, setup.sources.types.models)
     made = replace(
         setup,
         routes=reading.sound,
@@ -75,6 +74,8 @@ def read_anew(setup: Setup) -> Reading:
     problems |= {*check_lanes(reading.flawed, setup.config.lanes), *moved_routes(setup.routes, reading.sound)}
     problems |= {*check_routes(made.routes, lane_facts(made), example_files(made.routes))}
     told = tuple(str(problem) for problem in sorted(problems))
+    if torn:
+        told = (TORN,)
     return Reading(made, told, {} if told else planners_of(made))
 
 
@@ -130,6 +131,10 @@ class Reloading:
     async def reload(self) -> Reload:
         """Read, check and swap. Read and compiled beside the loop; swapped on it."""
         reading = await self._disk.read(self._setup)
+        for _ in range(_READINGS - 1):
+            if reading.problems == (TORN,):
+                await asyncio.sleep(_PAUSE_SECONDS)
+                reading = await self._disk.read(self._setup)
         reload = self._settled(reading)
         self._told(reload)
         return reload

@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from consumer.app.families import RELOADS
 from consumer.app.metrics import Metrics
 from consumer.app.page.history import History
 from consumer.app.page.rendering import render_live, render_page
-from consumer.app.reloading import Disk, Reading, Reload, Reloading, read_anew, standing_of, tell_reload
+from consumer.app.reloading import TORN, Disk, Reading, Reload, Reloading, read_anew, standing_of, tell_reload
 from consumer.app.setup import Setup, Signature, load_setup, route_files, route_signature
 from consumer.app.state import RoutesStanding, State
 from consumer.app.wiring import expected
@@ -204,6 +205,30 @@ async def test_routes_that_are_what_is_deployed_change_nothing(tmp_path: Path) -
     folder.write(0)
     await reloading.reload()
     assert [reload.outcome for reload in told] == ["refused", "unchanged"]
+
+
+class Torn(Near):
+    """A disk on which somebody is writing at the first so many looks."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    async def read(self, setup: Setup) -> Reading:
+        self.times -= 1
+        found = read_anew(setup)
+        return found if self.times < 0 else replace(found, problems=(TORN,))
+
+
+@pytest.mark.parametrize(("times", "outcome"), [(2, "loaded"), (9, "refused")])
+def test_files_that_change_while_they_are_read_are_read_again(tmp_path: Path, times: int, outcome: str) -> None:
+    @virtual
+    async def torn() -> None:
+        folder = Folder(tmp_path)
+        reloading = Reloading(setup_in(tmp_path), Deployed({}), lambda _: None, Torn(times))
+        folder.write(1)
+        assert (await reloading.reload()).outcome == outcome
+
+    torn()
 
 
 async def until(condition: Callable[[], bool]) -> None:
