@@ -94,21 +94,30 @@ class _Search:
         return None
 
     async def _see_backfills(self) -> Trouble | None:
-        for lane in self._question.lanes:
-            topic = backfill_topic(lane)
-            stretches = await self._reader.freeze_topic(topic, self._question.since)
-            if isinstance(stretches, Trouble):
-                if stretches.reason == "topic_missing":
-                    continue
-                return stretches
-            count = await self._scan(stretches, self._note)
-            if isinstance(count, Trouble):
-                return count
-            self._looked(topic, len(stretches), len(stretches), count)
-        return None
+        return await self._through_all(map(backfill_topic, self._question.lanes), self._note)
 
     def _looked(self, topic: str, partitions: int, of: int, records: int) -> None:
         self.dossier.looked.append(Looked(topic, partitions, of, records))
+
+    async def _through_all(self, topics: Iterable[str], note: Callable[[Record], None]) -> Trouble | None:
+        """The same of all topics that there are."""
+        for topic in topics:
+            trouble = await self._through(topic, note)
+            if trouble is not None and trouble.reason != "topic_missing":
+                return trouble
+        return None
+
+    async def _through(self, topic: str, note: Callable[[Record], None]) -> Trouble | None:
+        """Note every record of a topic since the question's moment, and tell once how many there were."""
+        stretches = await self._reader.freeze_topic(topic, self._question.since)
+        if isinstance(stretches, Trouble):
+            return stretches
+        count = await self._scan(stretches, note)
+        if isinstance(count, Trouble):
+            return count
+        if all(each.topic != topic for each in self.dossier.looked):
+            self._looked(topic, len(stretches), len(stretches), count)
+        return None
 
     async def _scan(self, stretches: Collection[Stretch], note: Callable[[Record], None]) -> int | Trouble:
         """Note every record; how many there were."""
@@ -211,62 +220,40 @@ class _Search:
                 self._keep(record, Kind.COMMAND)
 
         topics = [*self._setup.config.topics.sources, *map(backfill_topic, self._question.lanes)]
-        for topic in topics:
-            stretches = await self._reader.freeze_topic(topic, self._question.since)
-            if isinstance(stretches, Trouble):
-                continue
-            count = await self._scan(stretches, note)
-            if isinstance(count, Trouble):
-                return count
-            self._looked(topic, len(stretches), len(stretches), count)
-        return None
+        return await self._through_all(topics, note)
 
     # --- what came of it ----------------------------------------------------------------------------------------------
 
     async def _read_journals(self) -> Trouble | None:
         if self.dossier.focus and self.dossier.chronicles:
             return None  # one command was looked for here first
-        positions = frozenset(sight.record.position for sight in self.dossier.sights)
         for lane in self._question.lanes:
-            ids = {self.dossier.focus} if self.dossier.focus else self.dossier.commands(lane)
-            asked = Asked(
-                frozenset(id_ for id_ in ids if id_),
-                frozenset() if self.dossier.focus else positions,
-                frozenset() if self.dossier.focus else self._recipients(),
-            )
-            chronicle = Chronicle(asked)
-            topic = wiring.journal_topic(lane)
-            stretches = await self._reader.freeze_topic(topic, self._question.since)
-            if isinstance(stretches, Trouble):
-                return stretches
+            chronicle = Chronicle(self._asked(lane))
 
             def note(record: Record, chronicle: Chronicle = chronicle) -> None:
-                entry = Entry(record.position.offset, record.timestamp, decoded(record.value))
-                chronicle.apply(entry)
+                chronicle.apply(Entry(record.position.offset, record.timestamp, decoded(record.value)))
 
-            count = await self._scan(stretches, note)
-            if isinstance(count, Trouble):
-                return count
+            trouble = await self._through(wiring.journal_topic(lane), note)
+            if trouble is not None:
+                return trouble
             self.dossier.chronicles[lane] = chronicle
-            if all(each.topic != topic for each in self.dossier.looked):
-                self._looked(topic, 1, 1, count)
         return None
+
+    def _asked(self, lane: str) -> Asked:
+        """What a lane's journal is asked for: one command, or all that was seen."""
+        if self.dossier.focus:
+            return Asked(frozenset({self.dossier.focus}))
+        ids = frozenset(id_ for id_ in self.dossier.commands(lane) if id_)
+        positions = frozenset(sight.record.position for sight in self.dossier.sights)
+        return Asked(ids, positions, self._recipients())
 
     def _recipients(self) -> frozenset[str]:
         """Whoever is told by hand, or by routes that are gone, is known by their address alone."""
         return self.dossier.subject.recipients if set(self.dossier.kinds) <= {Kind.CUSTOMER} else frozenset()
 
     async def _read_letters(self) -> Trouble | None:
-        topic = self._setup.config.topics.dead_letters
-        stretches = await self._reader.freeze_topic(topic, self._question.since)
-        if isinstance(stretches, Trouble):
-            return stretches
         places = {sight.original.position for sight in self.dossier.sights}
-        ids = (
-            {self.dossier.focus}
-            if self.dossier.focus
-            else {id_ for lane in self._question.lanes for id_ in self.dossier.commands(lane)}
-        )
+        ids = self._commands()
         self.dossier.letters.clear()
 
         def note(record: Record) -> None:
@@ -277,12 +264,7 @@ class _Search:
             if by_command or (not self.dossier.focus and letter.origin in places):
                 self.dossier.letters.append(letter)
 
-        count = await self._scan(stretches, note)
-        if isinstance(count, Trouble):
-            return count
-        if all(each.topic != topic for each in self.dossier.looked):
-            self._looked(topic, len(stretches), len(stretches), count)
-        return None
+        return await self._through(self._setup.config.topics.dead_letters, note)
 
     async def _ask_groups(self) -> None:
         """How far each lane has committed the topics in which something was seen."""
@@ -316,12 +298,14 @@ class _Search:
                     self.dossier.live[name] = lane
 
     def _unfinished(self) -> set[str]:
-        if self.dossier.focus:
-            ids = {self.dossier.focus}
-        else:
-            ids = {id_ for lane in self._question.lanes for id_ in self.dossier.commands(lane)}
         ended = {id_ for each in self.dossier.chronicles.values() for id_, life in each.lives.items() if life.end}
-        return ids - ended
+        return self._commands() - ended
+
+    def _commands(self) -> set[str]:
+        """The commands in question."""
+        if self.dossier.focus:
+            return {self.dossier.focus}
+        return {id_ for lane in self._question.lanes for id_ in self.dossier.commands(lane)}
 
 
 def _ids(plan: Plan) -> set[str]:
