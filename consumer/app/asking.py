@@ -50,28 +50,12 @@ def checked_address(url: str) -> str | Unfit:
 
 async def fetched(address: str) -> dict[str, Any] | str:
     """The report of `/api/state`; why there is none, in words. Waits five seconds at most."""
-    text = await _page(address, "/api/state")
-    if isinstance(text, Unfit):
-        return text.why
-    try:
-        report = json.loads(text)
-    except (ValueError, RecursionError):
-        report = None
-    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
-    return report if sound else f"what {address} answers is not the state of Vestnik"
+    return await _report(address, "/api/state")
 
 
 async def fetched_whereabouts(address: str, ids: Sequence[str]) -> dict[str, Any] | str:
     """What `/api/why` says of commands, at most fifty; why it says nothing, in words."""
-    text = await _page(address, "/api/why?" + "&".join(f"command={id_}" for id_ in ids[:ASKED_AT_ONCE]))
-    if isinstance(text, Unfit):
-        return text.why
-    try:
-        report = json.loads(text)
-    except (ValueError, RecursionError):
-        report = None
-    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
-    return report if sound else f"what {address} answers is not Vestnik's"
+    return await _report(address, "/api/why?" + "&".join(f"command={id_}" for id_ in ids[:ASKED_AT_ONCE]))
 
 
 async def fetched_digest(address: str) -> str | Unfit:
@@ -81,6 +65,19 @@ async def fetched_digest(address: str) -> str | Unfit:
         return text
     found = _DIGEST.search(text.decode(errors="replace"))
     return found[1] if found is not None else Unfit(f"{address} tells no digest of its configuration")
+
+
+async def _report(address: str, path: str) -> dict[str, Any] | str:
+    """Both reports are about lanes; anything else is somebody else's answer."""
+    text = await _page(address, path)
+    if isinstance(text, Unfit):
+        return text.why
+    try:
+        report = json.loads(text)
+    except (ValueError, RecursionError):
+        report = None
+    sound = isinstance(report, dict) and isinstance(report.get("lanes"), dict)
+    return report if sound else f"what {address} answers is not the state of Vestnik"
 
 
 async def _page(address: str, path: str) -> bytes | Unfit:

@@ -4,15 +4,7 @@ from typing import Annotated
 
 import typer
 
-from consumer.app.commands.shared import (
-    DEFAULT_CONFIG,
-    USAGE,
-    ConfigPath,
-    Format,
-    OutputFormat,
-    leave,
-    load,
-)
+from consumer.app.commands.shared import DEFAULT_CONFIG, ConfigPath, Format, OutputFormat, admin_ports, load
 from consumer.app.commands.topics import Replicas
 
 
@@ -33,16 +25,11 @@ def doctor(
     import logging  # noqa: PLC0415
 
     from consumer.app import told  # noqa: PLC0415
-    from consumer.app.asking import Unfit, checked_address  # noqa: PLC0415
     from consumer.app.doctor import Visit, diagnose  # noqa: PLC0415
     from consumer.app.doctor_row import exit_code  # noqa: PLC0415
 
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
-    addresses = [checked_address(url) for url in admin or ()]
-    for address in addresses:
-        if isinstance(address, Unfit):
-            leave(address.why.replace("--url", "--admin"), USAGE)
-    visit = Visit(replicas, [address for address in addresses if isinstance(address, str)])
+    visit = Visit(replicas, admin_ports(admin, "--admin"))
     rows = asyncio.run(diagnose(load(config, output), visit))
     told.tell_diagnosis(rows, told.Output(output))
     raise typer.Exit(exit_code(rows))

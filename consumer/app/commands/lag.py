@@ -12,12 +12,12 @@ from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     FAILED,
     FINE,
-    USAGE,
     ConfigPath,
     Format,
     OutputFormat,
+    admin_ports_or_own,
     brokers,
-    leave,
+    known_lanes,
     load,
     partly,
 )
@@ -53,26 +53,15 @@ def lag(
     """
     import asyncio  # noqa: PLC0415
 
-    from consumer.app.asking import Unfit, admin_address, checked_address  # noqa: PLC0415
     from consumer.app.lagging import lags  # noqa: PLC0415
-    from consumer.core.templates import nearest  # noqa: PLC0415
 
     setup = load(config, output)
     brokers(setup)
-    known = list(setup.config.lanes)
-    for name in lane or ():
-        if name not in known:
-            leave(f'unknown lane "{name}"; {nearest(name, known)}', USAGE)
-    own = admin_address(setup)
-    addresses = [checked_address(each) for each in url] if url else [own] if own is not None else []
-    for address in addresses:
-        if isinstance(address, Unfit):
-            leave(address.why, USAGE)
-    asked = [address for address in addresses if isinstance(address, str)]
+    wanted, addresses = known_lanes(setup, lane), admin_ports_or_own(setup, url)
     pause = threading.Event()
     try:
         while True:
-            found = asyncio.run(lags(setup, lane or known, asked, time.time()))
+            found = asyncio.run(lags(setup, wanted, addresses, time.time()))
             _tell(found, output, watched=watch)
             if not watch:
                 break

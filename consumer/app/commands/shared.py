@@ -4,6 +4,7 @@ Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 partly done.
 """
 
 import os
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -55,6 +56,38 @@ def brokers(setup: "Setup") -> "KafkaSettings":
     if setup.config.kafka is None:
         leave("the configuration has no kafka, so that there are no topics", USAGE)
     return kafka_settings(setup)
+
+
+def known_lanes(setup: "Setup", asked: Sequence[str] | None) -> list[str]:
+    """Those that are asked for, or all; the end of the command where one is not there."""
+    from consumer.core.templates import nearest  # noqa: PLC0415
+
+    known = list(setup.config.lanes)
+    for name in asked or ():
+        if name not in known:
+            leave(f'unknown lane "{name}"; {nearest(name, known)}', USAGE)
+    return list(asked or known)
+
+
+def admin_ports(urls: Sequence[str] | None, option: str = "--url") -> list[str]:
+    """Where processes are asked; the end of the command where an address is none."""
+    from consumer.app.asking import Unfit, checked_address  # noqa: PLC0415
+
+    found: list[str] = []
+    for url in urls or ():
+        address = checked_address(url)
+        if isinstance(address, Unfit):
+            leave(address.why.replace("--url", option), USAGE)
+        found.append(address)
+    return found
+
+
+def admin_ports_or_own(setup: "Setup", urls: Sequence[str] | None) -> list[str]:
+    """The same, and where none is said, the port that the configuration names, if it names one."""
+    from consumer.app.asking import admin_address  # noqa: PLC0415
+
+    own = admin_address(setup)
+    return admin_ports(urls) if urls or own is None else [own]
 
 
 def partly(failures: int, total: int) -> int:

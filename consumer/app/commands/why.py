@@ -1,6 +1,6 @@
 """`vestnik why`: the story of one order, event, customer or command, from its record to the provider's answer."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,13 +12,12 @@ from consumer.app.commands.shared import (
     ConfigPath,
     Format,
     OutputFormat,
+    admin_ports_or_own,
     brokers,
+    known_lanes,
     leave,
     load,
 )
-
-if TYPE_CHECKING:
-    from consumer.app.setup import Setup
 
 
 def why(  # noqa: PLR0913 - the options of a command, each with a name of its own
@@ -51,7 +50,8 @@ def why(  # noqa: PLR0913 - the options of a command, each with a name of its ow
     from consumer.core.model import Trouble  # noqa: PLC0415
 
     setup = load(config, output)
-    question = Question(what.strip(), _moment(since), time.time(), _lanes(setup, lane), _addresses(setup, url))
+    wanted, addresses = known_lanes(setup, lane), admin_ports_or_own(setup, url)
+    question = Question(what.strip(), _moment(since), time.time(), tuple(wanted), tuple(addresses))
     dossier = asyncio.run(investigate(setup, brokers(setup), question))
     if isinstance(dossier, Trouble):
         leave(f"{dossier.reason} {dossier.detail}".strip(), FAILED)
@@ -70,28 +70,3 @@ def _moment(since: str) -> float:
     if isinstance(moment, str):
         leave(f"--since: {moment}", USAGE)
     return moment.timestamp()
-
-
-def _lanes(setup: "Setup", asked: list[str] | None) -> tuple[str, ...]:
-    from consumer.core.templates import nearest  # noqa: PLC0415
-
-    known = setup.config.lanes
-    for name in asked or ():
-        if name not in known:
-            leave(f'unknown lane "{name}"; {nearest(name, dict(known))}', USAGE)
-    return tuple(asked or known)
-
-
-def _addresses(setup: "Setup", urls: list[str] | None) -> tuple[str, ...]:
-    from consumer.app.asking import Unfit, admin_address, checked_address  # noqa: PLC0415
-
-    if not urls:
-        own = admin_address(setup)
-        return () if own is None else (own,)
-    found: list[str] = []
-    for url in urls:
-        address = checked_address(url)
-        if isinstance(address, Unfit):
-            leave(address.why, USAGE)
-        found.append(address)
-    return tuple(found)
