@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from schemas.bonus import BONUS_EVENTS
 from schemas.envelope import Event
@@ -20,7 +20,8 @@ def _adapter() -> TypeAdapter[Event]:
     union: Any = ORDER_EVENTS[0]
     for model in (*ORDER_EVENTS[1:], *BONUS_EVENTS):
         union |= model
-    return TypeAdapter(Annotated[union, Field(discriminator="type")])
+    # Keys come again and again; most values do not, and would be looked up in vain.
+    return TypeAdapter(Annotated[union, Field(discriminator="type")], config=ConfigDict(cache_strings="keys"))
 
 
 ANY_EVENT: TypeAdapter[Event] = _adapter()

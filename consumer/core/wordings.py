@@ -138,7 +138,7 @@ class CompiledWording:
     parts: tuple[tuple[str, str | Render], ...] = ()
     paths: tuple[FieldPath, ...] = ()
     unique: bool = False
-    _memory: "Lately[Message]" = field(default_factory=lambda: Lately())
+    _memory: Lately[Message] = field(default_factory=Lately)
 
     @classmethod
     def of(cls, wording: Wording, locale: Locale) -> "CompiledWording":
