@@ -24,6 +24,7 @@ from consumer.app.commands.health import health
 from consumer.app.commands.journal import journal_app
 from consumer.app.commands.lag import lag
 from consumer.app.commands.lane import lane_app
+from consumer.app.commands.preview import preview
 from consumer.app.commands.replay import replay
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
@@ -31,10 +32,8 @@ from consumer.app.commands.shared import (
     USAGE,
     ConfigPath,
     Format,
-    OutputFormat,
     leave,
     load,
-    partly,
 )
 from consumer.app.commands.suppress import suppress_app
 from consumer.app.commands.topics import topics_app
@@ -53,6 +52,7 @@ app.add_typer(journal_app, name="journal")
 app.add_typer(suppress_app, name="suppress")
 app.add_typer(dead_app, name="dead")
 app.command()(check)
+app.command()(preview)
 app.command()(why)
 app.add_typer(event_app, name="event")
 app.command()(health)
@@ -85,34 +85,6 @@ def run(
     if lost_offsets is not None:
         setup = setup.after_lost_offsets(lost_offsets)
     raise typer.Exit(run_service(setup, STOP, Options(once=once)))
-
-
-@app.command()
-def preview(
-    route: Annotated[str | None, typer.Argument(help="The route's id; all routes without one.")] = None,
-    config: ConfigPath = DEFAULT_CONFIG,
-    event: Annotated[Path | None, typer.Option(help="A file with one event; the route's first example else.")] = None,
-    locale: Annotated[str | None, typer.Option(help="Instead of the customer's own, e.g. en.")] = None,
-    output: OutputFormat = Format.TABLE,
-) -> None:
-    """What people would read: a route's wordings, the most personal first."""
-    from consumer.app import told  # noqa: PLC0415
-    from consumer.app.examples import previewed  # noqa: PLC0415
-    from consumer.core.templates import nearest  # noqa: PLC0415
-
-    setup = load(config, output)
-    known = {loaded.route.id: loaded for loaded in setup.routes.routes}
-    if route is not None and route not in known:
-        leave(f'unknown route "{route}"; {nearest(route, dict(known))}', USAGE)
-    failures = 0
-    for name in [route] if route is not None else known:
-        made = previewed(setup.config, known[name], event, locale)
-        if isinstance(made, str):
-            failures += 1
-            told.complain(f"{name}: {made}")
-        else:
-            told.tell_wordings(name, made, told.Output(output))
-    raise typer.Exit(partly(failures, 1 if route is not None else len(known)))
 
 
 @app.command()

@@ -7,11 +7,9 @@ from pathlib import Path
 from consumer.app.config import Config
 from consumer.app.profiles import shop_profiles
 from consumer.core.decode import Undecodable, decode
-from consumer.core.model import Ignored, Message
-from consumer.core.plan import preview
+from consumer.core.model import Ignored
 from consumer.core.profile import ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
-from consumer.core.wordings import Unrendered
 from schemas.envelope import Event
 
 EVENT_BYTES_LIMIT = 1024 * 1024
@@ -57,16 +55,3 @@ def example_files(routes: RouteSet) -> dict[str, str]:
     """The texts of the files that examples name, by path; one that cannot be read is left out."""
     paths = {sample_path(loaded, example.event) for loaded in routes.routes for example in loaded.route.examples}
     return {os.path.normpath(path): path.read_text("utf-8", "surrogateescape") for path in paths if path.is_file()}
-
-
-def previewed(config: Config, loaded: LoadedRoute, path: Path | None, locale: str | None) -> tuple[Message, ...] | str:
-    """What a route says of an event, the most personal first; of its first example where no file is named."""
-    if path is None and not loaded.route.examples:
-        return f"route {loaded.route.id} has no example; name an event with --event"
-    sample = read_sample(path or sample_path(loaded, loaded.route.examples[0].event))
-    if isinstance(sample, str):
-        return sample
-    if sample.event.type not in loaded.route.types:
-        return f"the event is {sample.event.type}; route {loaded.route.id} takes {', '.join(loaded.route.types)}"
-    made = preview(loaded, sample.event, shop_of(sample.event, config), locale)
-    return f"{made.part}: {made.detail}" if isinstance(made, Unrendered) else made

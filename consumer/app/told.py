@@ -7,13 +7,10 @@ from dataclasses import asdict, astuple
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.panel import Panel
-from rich.text import Text
+from rich.console import Console
 
 from consumer.app.show import Value
 from consumer.core.document import Problem
-from consumer.core.model import Message
 from consumer.core.reach import Reach
 from consumer.core.units import spell_seconds
 from consumer.streams.topics import TopicProblem
@@ -104,25 +101,6 @@ def tell_settings(values: Sequence[Value], output: Output) -> None:
         as_json([asdict(value) for value in values])
         return
     tell_columns([astuple(value) for value in values])
-
-
-def tell_wordings(route: str, messages: Sequence[Message], output: Output) -> None:
-    """A route's ladder, each step as a phone would show it."""
-    if output is Output.JSON:
-        as_json([{"route": route, "level": level, **message._asdict()} for level, message in enumerate(messages)])
-        return
-    for level, message in enumerate(messages):
-        name = "the most personal" if level == 0 else f"coarser, level {level}"
-        console().print(
-            Panel(_phone(message), title=Text(f"{route}: {name}"), width=PHONE_WIDTH + 4, title_align="left")
-        )
-
-
-def _phone(message: Message) -> Group:
-    length = f"title {len(message.title)}, text {len(message.text)} characters"
-    lines = [Text(message.title, style="bold"), Text(message.text)]
-    lines += [Text(part, style="blue") for part in (message.link, message.image) if part]
-    return Group(*lines, Text(length, style="dim"))
 
 
 def tell_diagnosis(rows: Sequence["Row"], output: Output) -> None:

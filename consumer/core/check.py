@@ -18,7 +18,7 @@ from consumer.core.model import Ignored, Message
 from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import Ladder, estimates, ladders_of
-from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, RouteSet, WordingText
+from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, Route, RouteSet, WordingText
 from consumer.core.templates import Flaw, nearest, read_template, sandbox
 from consumer.core.text import clean_link, link_scheme
 from consumer.core.wordings import PARTS, Unrendered, literal_start
@@ -202,6 +202,13 @@ def _event_of(checked: _Checked, example: Example) -> Event | str:
 
 
 _Difference = tuple[Path, str, str]
+
+
+def silence_of(route: Route, event: Event, profile: LaneProfile) -> str:
+    """Why an event would be told to nobody by a route; empty when it would be told."""
+    shop = _shop_of(event, profile) if profile.shops else ShopProfile(event.shop or "")
+    compiled = CompiledRoute.of(route, (shop,))
+    return _silence(compiled, names_of(event, profile, shop, compiled.to_customer), profile)
 
 
 def _differences(route: CompiledRoute, example: Example, event: Event, profile: LaneProfile) -> Iterator[_Difference]:

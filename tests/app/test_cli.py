@@ -6,11 +6,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from typer.testing import CliRunner, Result
 
 from consumer.app.cli import app
 from consumer.app.commands.shared import FAILED, FINE, PARTLY, USAGE
 from consumer.app.signals import StopRequest
+from consumer.app.watching import watched
 from consumer.catalogue import catalogue_files
 from tests.app.support import CONFIG, ROUTES, write
 
@@ -90,20 +92,75 @@ def test_wrong_usage_ends_with_2(words: tuple[str, ...]) -> None:
 def test_a_preview_shows_each_wording(catalogue: Path) -> None:
     shown = call("preview", "order-ready-for-pickup", "-c", catalogue, "-o", "json")
     assert shown.exit_code == FINE
-    levels = json.loads(shown.stdout)
+    found = json.loads(shown.stdout)
+    assert {each["locale"] for each in found} == {"ru", "en"}
+    levels = [each for each in found if each["locale"] == "ru"]
     assert [each["level"] for each in levels] == list(range(len(levels)))
     assert len({(each["title"], each["text"]) for each in levels}) == len(levels) > 1
+    assert levels[0]["unique"]
+    assert levels[-1]["unique"] == []
+    assert levels[0]["people_a_minute"] < levels[-1]["people_a_minute"]
 
 
 def test_a_preview_is_drawn_as_a_phone_would(catalogue: Path) -> None:
     shown = call("preview", "order-paid", "-c", catalogue)
-    assert "order-paid: the most personal" in shown.stdout
-    assert "coarser, level 1" in shown.stdout
+    assert "order-paid: the most personal, ru" in shown.stdout
+    assert "coarser, level 1, en" in shown.stdout
+    assert re.search(r"imshop title +█+░+ \d+ of 50", shown.stdout)
+    assert "everybody has a text of their own: order.id" in shown.stdout
+    assert re.search(r"reaches [0-9,]+ people a minute in time", shown.stdout)
 
 
 def test_a_preview_may_be_in_another_language(catalogue: Path) -> None:
     english = call("preview", "order-paid", "-c", catalogue, "--locale", "en", "-o", "json").stdout
     assert not re.search(r"[А-Яа-я]{3}", json.loads(english)[1]["title"])
+
+
+def test_a_preview_says_who_would_be_told_nothing_and_what_is_too_long(catalogue: Path) -> None:
+    event = json.loads((catalogue / "examples" / "order_paid.json").read_text())
+    event["customer"]["consents"]["push"] = False
+    event["order"]["public_id"] = "М" * 60
+    (catalogue / "mine.json").write_text(json.dumps(event))
+    shown = call("preview", "order-paid", "-c", catalogue, "--event", catalogue / "mine.json").stdout
+    assert "nobody would be told: when is false" in shown
+    assert "of 50, cut off on a phone" in shown
+
+
+def test_a_preview_of_what_cannot_be_said_shows_why(tmp_path: Path) -> None:
+    path = write(tmp_path, routes=ROUTES.replace("Order {{ order.id }}", "{{ order.delivery.title }}"))
+    event = json.loads(catalogue_files()["examples/order_paid.json"])
+    event["order"]["delivery"]["title"] = None
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    shown = call("preview", "-c", path, "--event", tmp_path / "event.json")
+    assert "cannot be said: title: a field is absent" in shown.stdout
+
+
+def test_a_preview_takes_one_event_at_a_time(catalogue: Path) -> None:
+    both = call("preview", "-c", catalogue, "--last", 3, "--at", "a:0:1")
+    assert (both.exit_code, "say one of them" in both.stderr) == (USAGE, True)
+    nowhere = call("preview", "-c", catalogue, "--at", "here")
+    assert (nowhere.exit_code, "it is written topic:partition:offset" in nowhere.stderr) == (USAGE, True)
+
+
+def test_a_preview_is_shown_again_whenever_a_file_is_saved(catalogue: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown: list[int] = []
+    routes = catalogue / "routes" / "customer_orders.yaml"
+    sound = routes.read_text()
+    changes = iter((lambda: None, lambda: routes.write_text("- nothing"), lambda: routes.write_text(sound + "\n")))
+
+    def look() -> bool:
+        change = next(changes, None)
+        if change is not None:
+            change()
+        return change is not None
+
+    def show() -> None:
+        result = call("preview", "order-paid", "-c", catalogue)
+        shown.append(result.exit_code)
+        raise typer.Exit(result.exit_code)
+
+    watched(catalogue, catalogue / "examples" / "order_paid.json", show, look)
+    assert shown == [FINE, USAGE, FINE]
 
 
 def test_a_preview_of_an_event_of_one_s_own(catalogue: Path) -> None:

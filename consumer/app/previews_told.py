@@ -1,0 +1,87 @@
+"""Previews in a terminal: each wording as a phone shows it, with a bar for each length, and what it can reach."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.text import Text
+
+from consumer.app.previewing import Bar, Preview, Step
+from consumer.app.told import PHONE_WIDTH, Output, as_json, console, say
+from consumer.core.model import Message
+
+BAR_WIDTH = 20
+
+
+def tell_previews(previews: Sequence[Preview], output: Output) -> None:
+    """All of them, for people or for machines."""
+    if output is Output.JSON:
+        as_json([document for preview in previews for document in documents(preview)])
+        return
+    for preview in previews:
+        say(f"{preview.route} on {preview.lane}, of {preview.source}")
+        if preview.silence:
+            say(f"  nobody would be told: {preview.silence}")
+        for step in preview.steps:
+            _tell_step(preview.route, step)
+
+
+def documents(preview: Preview) -> Iterator[dict[str, Any]]:
+    """One for each wording."""
+    for step in preview.steps:
+        said = step.message._asdict() if step.message else dict.fromkeys(Message._fields)
+        yield {
+            "route": preview.route,
+            "lane": preview.lane,
+            "source": preview.source,
+            "silence": preview.silence,
+            "locale": step.locale,
+            "level": step.level,
+            **said,
+            "problem": step.problem,
+            "unique": list(step.unique),
+            "fields": list(step.fields),
+            "texts": step.texts,
+            "people_a_minute": step.people_a_minute,
+            "lengths": [asdict(bar) | {"over": bar.over} for bar in step.bars],
+        }
+
+
+def _tell_step(route: str, step: Step) -> None:
+    name = "the most personal" if step.level == 0 else f"coarser, level {step.level}"
+    title = Text(f"{route}: {name}, {step.locale}")
+    console().print(Panel(_phone(step), title=title, width=PHONE_WIDTH + 4, title_align="left"))
+    for line in lines_of(step):
+        say(f"  {line}")
+
+
+def _phone(step: Step) -> Group:
+    message = step.message
+    if message is None:
+        return Group(Text(f"cannot be said: {step.problem}", style="red"))
+    links = [Text(part, style="blue") for part in (message.link, message.image) if part]
+    return Group(Text(message.title, style="bold"), Text(message.text), *links)
+
+
+def lines_of(step: Step) -> Iterator[str]:
+    """What stands below a wording."""
+    if step.message is not None:
+        yield f"title {len(step.message.title)}, text {len(step.message.text)} characters"
+    width = max((len(f"{bar.provider} {bar.part}") for bar in step.bars), default=0)
+    for bar in step.bars:
+        name = f"{bar.provider} {bar.part}".ljust(width)
+        yield f"{name}  {drawn(bar)} {bar.letters} of {bar.most}{', cut off on a phone' if bar.over else ''}"
+    if step.unique:
+        yield f"everybody has a text of their own: {', '.join(step.unique)}"
+    elif step.texts is not None:
+        yield f"about {step.texts:,.0f} different texts" + (f": {', '.join(step.fields)}" if step.fields else "")
+    if step.people_a_minute is not None:
+        yield f"reaches {step.people_a_minute:,.0f} people a minute in time"
+
+
+def drawn(bar: Bar) -> str:
+    """A bar of twenty places."""
+    full = min(BAR_WIDTH, round(BAR_WIDTH * bar.letters / bar.most))
+    return ("█" * full).ljust(BAR_WIDTH, "░") if not bar.over else "▓" * BAR_WIDTH
