@@ -169,7 +169,7 @@ def _lane_facts(setup: "Setup", name: str) -> LaneFacts:
     if rate is None and limits.quota is not None:
         rate = limits.quota.requests / limits.quota.per_seconds
     texts_per_minute = None if rate is None else rate * 60 * limits.capacity.parcels
-    profile = lane_profile(setup.config, name)
+    profile = lane_profile(setup.config, name, setup.sources.formats)
     return LaneFacts(profile, texts_per_minute, limits.needs_title, limits.capacity.recipients)
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, model_v
 
 from consumer.app.kafka_config import Bootstrap as Bootstrap
 from consumer.app.kafka_config import KafkaConfig as KafkaConfig
+from consumer.app.sources_config import RegistryConfig, SourceConfig
 from consumer.core.document import Strict
 from consumer.core.profile import Identity
 from consumer.core.secrets import SecretRef
@@ -292,6 +293,13 @@ class Config(Strict):
     shops: dict[Word, ShopConfig] = Field(min_length=1, description="by the shop's name in the events")
     lanes: dict[str, LaneConfig] = Field(min_length=1, description="by the lane's id, which never changes")
     routes: str | list[str] = Field(default="routes", description="folders or files with routes")
+    sources: dict[Topic, SourceConfig] = Field(
+        default={}, description="by topic: what records are wrapped in, and whose events they are"
+    )
+    registry: RegistryConfig | None = Field(default=None, description="the schema registry of the sources")
+    own_events: str | list[str] = Field(
+        default=[], description="folders or files with schemas of the shop's own events"
+    )
     secret_files: Literal["owner", "group"] = Field(
         default="owner",
         description="who may read files with secrets; group is for Kubernetes, which mounts them for an fsGroup",

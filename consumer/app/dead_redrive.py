@@ -263,7 +263,7 @@ def _lane(setup: Setup, name: str) -> _Lane | str:
         return f'the configuration has no lane "{name}"'
     if not config.backfill:
         return f"{name} does not read its backfill topic: say `backfill: true` there and deploy it"
-    return _Lane(Planner(lane_profile(setup.config, name), setup.routes), backfill_topic(name))
+    return _Lane(Planner(lane_profile(setup.config, name, setup.sources.formats), setup.routes), backfill_topic(name))
 
 
 async def begin(

@@ -11,7 +11,8 @@ from consumer.core.plan import Planner
 
 def planners_of(setup: Setup) -> Mapping[str, Planner]:
     """A planner for each lane, ready to work. It compiles every template: not for the event loop."""
-    return {name: Planner(lane_profile(setup.config, name), setup.routes) for name in setup.config.lanes}
+    config, formats = setup.config, setup.sources.formats
+    return {name: Planner(lane_profile(config, name, formats), setup.routes) for name in config.lanes}
 
 
 class Deployed:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from consumer.app.config import Config, QuietConfig, ShopConfig
 from consumer.core.backfill import BACKFILL_PREFIX
+from consumer.core.formats import PLAIN, Formats
 from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
 
 
@@ -12,8 +13,9 @@ def backfill_topic(lane: str) -> str:
     return f"{BACKFILL_PREFIX}{lane}"
 
 
-def lane_profile(config: Config, name: str) -> LaneProfile:
-    """What the planner is told of a lane. With one shop alone, events that name none are its."""
+def lane_profile(config: Config, name: str, formats: Formats = PLAIN) -> LaneProfile:
+    """What the planner is told of a lane. With one shop alone, events that name none are its. `formats`: what the
+    records of its sources are wrapped in."""
     lane = config.lanes[name]
     shops = shop_profiles(config, name)
     return LaneProfile(
@@ -26,6 +28,7 @@ def lane_profile(config: Config, name: str) -> LaneProfile:
         event_bytes_limit=lane.event_limit,
         memory_seconds=lane.memory,
         backfill=backfill_topic(name) if lane.backfill else "",
+        formats=formats,
     )
 
 

@@ -12,6 +12,7 @@ from consumer.app.checks import check_setup, warnings_of
 from consumer.app.config import Config
 from consumer.app.overrides import Overridden, applied
 from consumer.app.secrets import SecretReader
+from consumer.app.sources import Sources, read_mappings, read_types, source_problems
 from consumer.core.check import check_lanes
 from consumer.core.document import Problem, Strict, Tree, locate, read_part, read_tree
 from consumer.core.routes import RouteSet, read_routes
@@ -36,6 +37,7 @@ class Setup:
     warnings: tuple[str, ...] = ()
     text: str = field(default="", repr=False)
     routes_version: str = ""
+    sources: Sources = field(default_factory=Sources)
 
     def path(self, name: str) -> Path:
         """A path of the configuration; relative ones start at its folder."""
@@ -72,8 +74,9 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     config = read_part(overridden.tree, (), Config)
     accounts = _read_accounts(overridden.tree)
     files = route_files(overridden.tree, path.parent)
-    routes = read_routes(files.texts)
-    parts = (config, accounts, files.problems, routes.problems)
+    types, type_problems = read_types(overridden.tree, path.parent)
+    routes = read_routes(files.texts, types.models)
+    parts = (config, accounts, files.problems, routes.problems, type_problems)
     problems = {problem for part in parts if isinstance(part, list) for problem in part}
     if isinstance(config, list) or isinstance(accounts, list):
         return sorted(problems)
@@ -81,8 +84,20 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     accounts = {lane: _rooted(account, base) for lane, account in accounts.items()}
     reader = SecretReader(base, environ, for_group=config.secret_files == "group")  # noqa: S105
     digest, version = digest_of(text, files.texts), routes_version(files.texts)
+    mappings = read_mappings(overridden.tree, config, types, base)
+    problems |= {*mappings.problems, *source_problems(overridden.tree, config)}
+    sources = Sources(config, types, mappings.translators, base, reader)
     setup = Setup(
-        config, accounts, routes.sound, overridden, reader, base, digest=digest, text=text, routes_version=version
+        config,
+        accounts,
+        routes.sound,
+        overridden,
+        reader,
+        base,
+        digest=digest,
+        text=text,
+        routes_version=version,
+        sources=sources,
     )
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}

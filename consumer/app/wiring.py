@@ -224,7 +224,7 @@ def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[]
         )
         suppressions = suppression_parts(setup, emit, name)
         parts = LaneParts(
-            streams.source,
+            setup.sources.prepared(streams.source, backfill_topic(name) if config.backfill else ""),
             streams.journal,
             streams.dead_letters,
             sink,

@@ -42,6 +42,14 @@ class MappingText:
     examples: Mapping[str, bytes]
 
 
+def examples_of(text: str) -> list[str]:
+    """The files that a mapping names as its examples, as far as it can be read."""
+    tree = read_tree(text, "")
+    said = tree.data.get("examples") if isinstance(tree, Tree) and isinstance(tree.data, dict) else None
+    events = [each.get("event") for each in (said if isinstance(said, list) else ()) if isinstance(each, dict)]
+    return [event for event in events if isinstance(event, str)]
+
+
 def read_mapping(source: MappingText, types: EventTypes) -> LoadedMapping | list[Problem]:
     """The mapping, or everything that is wrong with it. `types`: the events that there are."""
     tree = read_tree(source.text, source.file)

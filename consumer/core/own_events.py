@@ -9,6 +9,7 @@ that there is not. What a schema says beyond that part is refused with its line 
 `source`, `shop`, `customer`) is as in ours, whatever the file says of it.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -350,9 +351,11 @@ def _class_name(name: str) -> str:
     return "".join(part.capitalize() for part in re.split(r"[._]", name)) or "Event"
 
 
-def examples_of(source: SchemaText) -> Iterator[tuple[int, Any]]:
+def examples_of(source: SchemaText) -> Iterator[tuple[int, bytes]]:
     """The events that a sound schema file gives as examples, each with its line."""
     tree = read_tree(source.text, source.file)
-    found = tree.data.get("examples") if isinstance(tree, Tree) and isinstance(tree.data, dict) else None
+    if not isinstance(tree, Tree) or not isinstance(tree.data, dict):
+        return
+    found = tree.data.get("examples")
     for index, example in enumerate(found if isinstance(found, list) else ()):
-        yield locate(tree, ("examples", index)) if isinstance(tree, Tree) else 1, example
+        yield locate(tree, ("examples", index)), json.dumps(example).encode()

@@ -171,5 +171,5 @@ def answering(status: int, body: str, content_type: str = "application/json") ->
 
 
 async def hanging(_: web.Request) -> web.Response:
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
     return web.Response()

@@ -20,7 +20,7 @@ KNOW_EVERYONE = frozenset({"consumer.app", "consumer.demo"})
 
 # A library that stands for a part of the outside world belongs to the rooms that deal with that part.
 OWNED: Mapping[str, frozenset[str]] = {
-    "aiohttp": frozenset({"consumer.sinks", "consumer.app", "consumer.demo"}),
+    "aiohttp": frozenset({"consumer.sinks", "consumer.streams", "consumer.app", "consumer.demo"}),
     "aiokafka": frozenset({"consumer.streams"}),
     "confluent_kafka": frozenset({"consumer.demo"}),
     "prometheus_client": frozenset({"consumer.app", "consumer.demo"}),
@@ -33,7 +33,7 @@ OWNED: Mapping[str, frozenset[str]] = {
 ALLOWED: Mapping[str, frozenset[str]] = {
     "schemas": frozenset({"pydantic", "pydantic_core", "annotated_types"}),
     "consumer.core": frozenset(
-        {"pydantic", "pydantic_core", "annotated_types", "yaml", "jinja2", "markupsafe", "babel"}
+        {"pydantic", "pydantic_core", "annotated_types", "yaml", "jinja2", "markupsafe", "babel", "jmespath"}
     ),
 }
 
