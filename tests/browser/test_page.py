@@ -173,6 +173,10 @@ async def test_it_fits_a_phone(browser: Browser, office: Office) -> None:
     async with opened(browser, office, PHONE) as tab:
         await tab.locator("#charts canvas").nth(1).wait_for()
         assert await overflow(tab) <= 0
+        # Nor is anything cut off inside of it that one would have to push aside to read.
+        tables = await tab.locator("#live .wide").all()
+        assert len(tables) >= 2
+        assert max([await table.evaluate("it => it.scrollWidth - it.clientWidth") for table in tables]) <= 0
 
 
 async def test_it_speaks_russian(browser: Browser, office: Office) -> None:
@@ -180,6 +184,7 @@ async def test_it_speaks_russian(browser: Browser, office: Office) -> None:
         await tab.get_by_role("link", name="ru").click()
         await tab.get_by_role("status").get_by_text("Работает").wait_for()
         assert await tab.locator("html").get_attribute("lang") == "ru"
+        assert "работает" in await tab.locator("#lane-1").inner_text()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

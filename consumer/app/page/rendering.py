@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import jinja2
 
 from consumer.app.page.verdict import verdict
-from consumer.app.page.words import LANGUAGES, speech, spelt
+from consumer.app.page.words import LANGUAGES, code, speech, spelt
 
 PUSHES_SHOWN = 12
 GROUPS_SHOWN = 12
@@ -45,6 +45,22 @@ def render_page(report: Report, history: Report, settings: Settings, language: s
     )
 
 
+def render_preview(
+    asked: Mapping[str, str], routes: Sequence[str], locales: Sequence[str], made: object, language: str
+) -> str:
+    """The form, and below it what came of it: a preview, or words in its place."""
+    template = _environment.get_template("preview.html")
+    return template.render(
+        asked=asked,
+        routes=routes,
+        locales=locales,
+        made=made,
+        language=language,
+        languages=LANGUAGES,
+        say=speech(language),
+    )
+
+
 def render_live(report: Report, language: str) -> str:
     """What changes from second to second: the word, and the lanes."""
     return _environment.get_template("live.html").render(**_context(report, language))
@@ -56,6 +72,7 @@ def _context(report: Report, language: str) -> dict[str, Any]:
         "report": report,
         "language": language,
         "say": say,
+        "code": lambda word: code(language, word),
         "span": lambda seconds: spelt(seconds, language),
         "verdict": verdict(report, say, language),
         "pushes_shown": PUSHES_SHOWN,

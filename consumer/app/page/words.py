@@ -7,6 +7,7 @@ LANGUAGES = ("en", "ru")
 # key: English, Russian
 _WORDS = {
     "title": ("Vestnik", "Вестник"),
+    "message_title": ("title", "заголовок"),
     "working": ("Working", "Работает"),
     "standby": ("Standing by", "В резерве"),
     "blocked": ("Blocked", "Заблокировано"),
@@ -42,6 +43,7 @@ _WORDS = {
     "in_flight": ("In flight", "В пути"),
     "in_doubt": ("In doubt", "Под вопросом"),
     "held_by": ("Held by", "Чего ждём"),
+    "time": ("Time", "Время"),
     "told_minute": ("Told last minute", "Сказано за минуту"),
     "lag": ("Lag", "Отставание"),
     "records": ("{count} records, {span}", "{count} записей, {span}"),
@@ -68,6 +70,21 @@ _WORDS = {
     "setting": ("Setting", "Настройка"),
     "value": ("Value", "Значение"),
     "origin": ("From", "Откуда"),
+    "preview": ("What people would read", "Что прочитают люди"),
+    "language": ("Language", "Язык"),
+    "every_language": ("all", "все"),
+    "event_or_example": (
+        "An event as JSON; the route's first example when left empty",
+        "Событие в JSON; если пусто, первый пример маршрута",
+    ),
+    "show": ("Show", "Показать"),
+    "no_preview": ("Nothing to show", "Показать нечего"),
+    "silent": ("Nobody would be told: {why}", "Никому не скажем: {why}"),
+    "wording": ("Wording {number}", "Текст {number}"),
+    "text": ("text", "текст"),
+    "unique": ("Everybody's own, because of", "У каждого свой из-за"),
+    "texts": ("Different texts", "Разных текстов"),
+    "people_a_minute": ("People a minute in time", "Людей в минуту вовремя"),
     "routes_refused": ("New routes were refused", "Новые маршруты не приняты"),
     "why_routes_refused": (
         "The files hold version {refused}, with mistakes, for {span}. Version {version} goes on working.",
@@ -84,6 +101,22 @@ _WORDS = {
     "where": ("Where", "Где"),
     "since": ("Since", "Сколько"),
 }
+# The lane's own words, which configuration, logs and pages have in English.
+_CODES_IN_RUSSIAN = {
+    "starting": "запускается",
+    "standby": "в резерве",
+    "recovering": "вспоминает",
+    "working": "работает",
+    "draining": "завершает работу",
+    "stopped": "остановлена",
+    "quota": "квоту",
+    "ceiling": "потолок получателей",
+    "breaker": "провайдера",
+    "in_flight": "ответы",
+    "blocked": "заблокирована",
+    "no_data": "новых событий",
+    "none": "ничего",
+}
 _UNITS = {"en": ("d", "h", "min", "s"), "ru": ("д", "ч", "мин", "с")}
 
 Say = Callable[..., str]
@@ -97,6 +130,11 @@ def speech(language: str) -> Say:
         return _WORDS[key][column].format(**values)
 
     return say
+
+
+def code(language: str, word: str) -> str:
+    """A state of a lane, or what holds it, in the reader's language; as it is where nobody has translated it."""
+    return _CODES_IN_RUSSIAN.get(word, word) if language == "ru" else word.replace("_", " ")
 
 
 def chosen(asked: str | None, accepted: str) -> str:

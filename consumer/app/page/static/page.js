@@ -31,12 +31,16 @@ setInterval(() => {
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const lines = ["--first", "--second", "--third"];
 let drawn = [];
+const clock = new Intl.DateTimeFormat(document.body.dataset.language, { timeStyle: "medium", hourCycle: "h23" });
+const told = (seconds) => clock.format(new Date(seconds * 1000));
 
 function chart(title, lanes, column, at, columns) {
   const axis = { stroke: colour("--quiet"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1 } };
   const series = lanes.map((lane, number) => ({ label: lane, stroke: colour(lines[number % lines.length]), width: 1.5, spanGaps: column === "oldest" }));
   return new uPlot({
-    title, width: charts.clientWidth, height: 190, series: [{}, ...series], axes: [axis, { ...axis, size: 60 }],
+    title, width: charts.clientWidth, height: 190, padding: [null, 30, null, null],
+    series: [{ label: charts.dataset.time, value: (_, at) => at === null ? "--" : told(at) }, ...series],
+    axes: [{ ...axis, space: 90, values: (_, at) => at.map(told) }, { ...axis, size: 60 }],
     scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1)] } },
   }, [at, ...lanes.map((lane) => columns[lane][column])], charts);
 }
