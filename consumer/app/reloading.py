@@ -112,6 +112,11 @@ class Reloading:
         self._asked = asyncio.Event()
         self._watch_seconds = setup.config.reload.watch
 
+    @property
+    def setup(self) -> Setup:
+        """What is deployed."""
+        return self._setup
+
     def ask(self) -> None:
         """Read them anew, soon."""
         self._asked.set()

@@ -20,6 +20,7 @@ from consumer.app.logs import Logs, configure
 from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics, TraceOf
 from consumer.app.page.history import History
+from consumer.app.page.preview import PreviewForm
 from consumer.app.page.serving import Page
 from consumer.app.reloading import Reload, Reloading, standing_of, tell_reload
 from consumer.app.setup import Setup
@@ -82,7 +83,8 @@ class Service:
         member = wiring.new_member()
         self.process = Process(wiring.berths(setup, streams, self.emit, member, options.attach, deployed=deployed))
         config = setup.config.admin
-        page = Page(self.state.report, history, settings_of(setup))
+        form = PreviewForm(lambda: self.reloading.setup)
+        page = Page(self.state.report, history, settings_of(setup), form.routes())
         settings = AdminSettings(config.host, config.port)
         self._admin = Admin(settings, self.state, self.metrics, self._whereabouts, page)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -25,7 +25,10 @@ Report = Callable[[], Mapping[str, Any]]
 class Page:
     """What the admin port serves to people."""
 
-    def __init__(self, report: Report, history: History, settings: Settings = ()) -> None:
+    def __init__(
+        self, report: Report, history: History, settings: Settings = (), more: Sequence[web.RouteDef] = ()
+    ) -> None:
+        self._more = more
         self._report = report
         self._history = history
         self._settings = settings
@@ -39,6 +42,7 @@ class Page:
             web.get("/events", self._live),
             web.get("/api/history", self._figures),
             web.get("/static/{name}", self._file),
+            *self._more,
         ]
 
     async def _whole(self, request: web.Request) -> web.Response:
