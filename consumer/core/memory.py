@@ -99,7 +99,8 @@ class Memory:
 
     def attempted(self, thread: int) -> int | None:
         """The highest rank that was ever attempted on the thread, whatever came of it."""
-        return max((value - _RANK_BIAS for value in self._ranks.values(thread)), default=None)
+        ranks = self._ranks.values(thread)
+        return max(ranks) - _RANK_BIAS if ranks else None
 
     def mark_attempted(self, thread: int, rank: int) -> None:
         """The owner is about to attempt this rank; its own attempt will say the same again."""

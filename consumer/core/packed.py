@@ -15,7 +15,7 @@ class Packed:
 
     def __init__(self, columns: int = 0) -> None:
         self._keys = _zeros(_FIRST_SLOTS)
-        self._columns = [_zeros(_FIRST_SLOTS) for _ in range(columns)]
+        self.columns = [_zeros(_FIRST_SLOTS) for _ in range(columns)]
         self._mask = _FIRST_SLOTS - 1
         self._count = 0
 
@@ -35,15 +35,19 @@ class Packed:
 
     def get(self, key: int, column: int = 0) -> int:
         """The number of the column; 0 for a key that is not there."""
-        return self._columns[column][self._slot(key)]
+        return self.columns[column][self._slot(key)]
 
     def put(self, key: int, *values: int) -> None:
         """Set all columns. Values are from 0 to 2**64 - 1."""
-        slot = self._slot(key)
-        if self._keys[slot] == _EMPTY:
-            slot = self._fill(slot, key)
-        for column, value in zip(self._columns, values, strict=True):
+        slot = self.place(key)
+        for column, value in zip(self.columns, values, strict=True):
             column[slot] = value
+
+    def place(self, key: int) -> int:
+        """Where the key's numbers stand in the `columns`, zeros for a new one: one search for reading and writing. True
+        until the next thing is put in."""
+        slot = self._slot(key)
+        return self._fill(slot, key) if self._keys[slot] == _EMPTY else slot
 
     def _slot(self, key: int) -> int:
         """Where the key is, or would be. A hash of 0 counts as 1."""
@@ -63,16 +67,16 @@ class Packed:
         return slot
 
     def _grow(self) -> None:
-        keys, columns = self._keys, self._columns
+        keys, columns = self._keys, self.columns
         size = 2 * len(keys)
         self._keys, self._mask = _zeros(size), size - 1
-        self._columns = [_zeros(size) for _ in columns]
+        self.columns = [_zeros(size) for _ in columns]
         for old, key in enumerate(keys):
             if key != _EMPTY:
                 slot = self._slot(key)
                 self._keys[slot] = key
                 for number, column in enumerate(columns):
-                    self._columns[number][slot] = column[old]
+                    self.columns[number][slot] = column[old]
 
 
 def _zeros(count: int) -> "array[int]":

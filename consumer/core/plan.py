@@ -86,7 +86,7 @@ class Planner:
         self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
         self._links = {key: link_rule(shop) for key, shop in profile.shops.items()}
         self._lane = spelt(profile.lane)
-        self._calm: dict[Terms, Terms] = {}
+        self._calm: dict[tuple[str, tuple[bool, ...]], Terms] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
         for loaded in routes.of_lane(profile.lane):
@@ -223,11 +223,12 @@ class Planner:
 
     def _unhurried(self, terms: Terms) -> Terms:
         """Terms of what is old: in no hurry as long as it is true, so that it never makes live news late or coarser."""
-        known = self._calm.get(terms)
+        key = (terms.route, terms.unique)
+        known = self._calm.get(key)
         if known is None:
             within = self._profile.memory_seconds
             known = replace(terms, priority=Priority.LOW, deliver_within_seconds=within, backfill=True)
-            self._calm[terms] = known
+            self._calm[key] = known
         return known
 
     def _thread(self, thread: str | None, recipient: str) -> int | None:
@@ -251,7 +252,7 @@ def event_names(event: Event) -> dict[str, Any]:
     """What templates know of an event: `event`, and its parts by their own names."""
     fields = event.__dict__
     names: dict[str, Any] = {"event": event, "customer": event.customer}
-    for part in ("order", "bonus"):
+    for part in event.PARTS:
         if fields.get(part) is not None:
             names[part] = fields[part]
     return names
