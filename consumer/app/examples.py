@@ -6,7 +6,8 @@ from pathlib import Path
 
 from consumer.app.config import Config
 from consumer.app.profiles import shop_profiles
-from consumer.core.decode import Undecodable, decode
+from consumer.core.decode import Undecodable
+from consumer.core.event_types import SHIPPED, EventTypes
 from consumer.core.model import Ignored
 from consumer.core.profile import ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
@@ -23,13 +24,13 @@ class Sample:
     value: bytes
 
 
-def read_sample(path: Path) -> Sample | str:
+def read_sample(path: Path, types: EventTypes = SHIPPED) -> Sample | str:
     """The event in a file; in words, why there is none."""
     try:
         value = path.read_bytes()
     except OSError as error:
         return f"{path} cannot be read: {error.strerror}"
-    event = decode(value, EVENT_BYTES_LIMIT)
+    event = types.decode(value, EVENT_BYTES_LIMIT)
     if isinstance(event, Undecodable):
         return f"{path} is no event: {event.reason.value}{', ' if event.detail else ''}{event.detail}"
     if isinstance(event, Ignored):

@@ -63,7 +63,7 @@ def read_anew(setup: Setup) -> Reading:
     before = route_signature(setup)
     files = route_files(setup.overridden.tree, setup.base)
     torn = route_signature(setup) != before
-    reading = read_routes(files.texts, setup.sources.types.models)
+    reading = read_routes(files.texts, setup.sources.types)
     made = replace(
         setup,
         routes=reading.sound,

@@ -75,7 +75,7 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     accounts = _read_accounts(overridden.tree)
     files = route_files(overridden.tree, path.parent)
     types, type_problems = read_types(overridden.tree, path.parent)
-    routes = read_routes(files.texts, types.models)
+    routes = read_routes(files.texts, types)
     parts = (config, accounts, files.problems, routes.problems, type_problems)
     problems = {problem for part in parts if isinstance(part, list) for problem in part}
     if isinstance(config, list) or isinstance(accounts, list):

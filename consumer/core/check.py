@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from consumer.core.advice import warn_languages, warn_texts
 from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Names, Unaddressed
-from consumer.core.decode import Undecodable, decode
+from consumer.core.decode import Undecodable
 from consumer.core.document import Path, Problem
 from consumer.core.fields import plural_flaws
 from consumer.core.filters import find_locale
@@ -193,7 +193,8 @@ def _event_of(checked: _Checked, example: Example) -> Event | str:
     text = next((checked.files[name] for name in map(posixpath.normpath, places) if name in checked.files), None)
     if text is None:
         return f'there is no file "{example.event}"'
-    event = decode(text.encode("utf-8", "surrogatepass"), checked.facts.profile.event_bytes_limit)
+    profile = checked.facts.profile
+    event = profile.formats.types.decode(text.encode("utf-8", "surrogatepass"), profile.event_bytes_limit)
     if isinstance(event, Undecodable):
         return f"not an event: {event.reason} {event.detail}".rstrip()
     if isinstance(event, Ignored) or event.type not in checked.loaded.route.types:

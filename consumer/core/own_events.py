@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PydanticUserError, create_model
+from pydantic import Field, TypeAdapter, create_model
 from pydantic_core import SchemaError
 
 from consumer.core.document import Path, Problem, Tree, locate, read_tree
@@ -130,18 +130,12 @@ class _Building:
             return None
         return self._model(fields, version, own)
 
-    def _model(self, fields: dict[str, Any], version: int, own: Mapping[str, Any]) -> type[Event] | None:
+    def _model(self, fields: dict[str, Any], version: int, own: Mapping[str, Any]) -> type[Event]:
         kind: Any = Annotated[Literal[self.name], Cardinality.ONE_OF_N]
         number: Any = Annotated[int, Cardinality.ONE_OF_N]
         whole = {"type": (kind, ...), "version": (number, Field(ge=version, le=version)), **fields}
-        subject = self._subject(own)
-        try:
-            model: type[OwnEvent] = create_model(_class_name(self.name), __base__=OwnEvent, **whole)
-        except (PydanticUserError, SchemaError) as error:
-            # The patterns are the only part that the library may still refuse.
-            self.say((), f"a pattern is none: {str(error).splitlines()[0][:200]}")
-            return None
-        model.SUBJECT = subject
+        model: type[OwnEvent] = create_model(_class_name(self.name), __base__=OwnEvent, **whole)
+        model.SUBJECT = self._subject(own)
         model.PARTS = tuple(name for name, part in own.items() if part.get("type") == "object")
         return model
 
@@ -285,6 +279,9 @@ class _Building:
         if pattern is not None and (not isinstance(pattern, str) or len(pattern) > PATTERN_CHARACTERS):
             self.say((*path, "pattern"), f"a pattern is a text of at most {PATTERN_CHARACTERS} characters")
             pattern = None
+        if pattern is not None and not _is_pattern(pattern):
+            self.say((*path, "pattern"), "the pattern is none", "a regular expression without looking ahead or back")
+            pattern = None
         return Annotated[str, Field(min_length=least, max_length=most, pattern=pattern)]
 
     def _number(self, schema: Mapping[str, Any], path: Path, kind: type) -> Any:
@@ -345,6 +342,14 @@ def _kinds(said: Any) -> tuple[list[str], bool]:
     """The types that a schema names, null apart."""
     names = said if isinstance(said, list) else [said]
     return [str(name) for name in names if name != "null"], "null" in names
+
+
+def _is_pattern(pattern: str) -> bool:
+    try:
+        TypeAdapter(Annotated[str, Field(pattern=pattern)])
+    except SchemaError:
+        return False
+    return True
 
 
 def _class_name(name: str) -> str:

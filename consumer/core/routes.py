@@ -14,6 +14,7 @@ from jinja2 import nodes
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationError
 
 from consumer.core.document import Path, Problem, Strict, Tree, locate, read_part, read_tree
+from consumer.core.event_types import SHIPPED, EventTypes
 from consumer.core.fields import Meaning, field_flaws, kinds, meaning
 from consumer.core.filters import find_locale
 from consumer.core.model import OnUnsure, Priority
@@ -21,7 +22,6 @@ from consumer.core.templates import Flaw, nearest, plain_path, read_expression, 
 from consumer.core.units import Seconds
 from consumer.core.wordings import read_wording
 from schemas.envelope import Customer, Event, Moment
-from schemas.events import EVENT_TYPES
 
 TTL_LIMIT_SECONDS = 30 * 86_400.0
 DELIVER_WITHIN_SECONDS = 1800.0
@@ -94,7 +94,7 @@ class Route(Strict):
     wordings: _Ladder | Annotated[dict[str, _Ladder], Field(min_length=1)]
     enabled: bool = True
     examples: list[Example] = Field(default=[])
-    _known: Mapping[str, type[Event]] = PrivateAttr(default_factory=lambda: EVENT_TYPES)
+    _event_types: EventTypes = PrivateAttr(default=SHIPPED)
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -134,11 +134,16 @@ class Route(Strict):
     @property
     def known(self) -> Mapping[str, type[Event]]:
         """All events that there are, the shop's own too."""
-        return self._known
+        return self._event_types.models
 
-    def among(self, known: Mapping[str, type[Event]]) -> "Route":
+    @property
+    def event_types(self) -> EventTypes:
+        """What reads them."""
+        return self._event_types
+
+    def among(self, types: EventTypes) -> "Route":
         """The same, where there are these events."""
-        self._known = known
+        self._event_types = types
         return self
 
 
@@ -188,16 +193,14 @@ class RouteReading:
     problems: list[Problem]
 
 
-def load_routes(
-    files: Mapping[str, str], known: Mapping[str, type[Event]] = EVENT_TYPES
-) -> RouteSet | list[Problem]:
-    """The routes of files given as name -> text, or every mistake in all of them, by file and line. `known`: the
+def load_routes(files: Mapping[str, str], types: EventTypes = SHIPPED) -> RouteSet | list[Problem]:
+    """The routes of files given as name -> text, or every mistake in all of them, by file and line. `types`: the
     events that there are."""
-    reading = read_routes(files, known)
+    reading = read_routes(files, types)
     return reading.problems or reading.sound
 
 
-def read_routes(files: Mapping[str, str], known: Mapping[str, type[Event]] = EVENT_TYPES) -> RouteReading:
+def read_routes(files: Mapping[str, str], types: EventTypes = SHIPPED) -> RouteReading:
     """The same, with what is right beside what is wrong, so that both can be looked at together with their lanes."""
     loaded: list[LoadedRoute] = []
     unread: list[LoadedRoute] = []
@@ -213,9 +216,9 @@ def read_routes(files: Mapping[str, str], known: Mapping[str, type[Event]] = EVE
                 part = read_part(tree, (index,), Route)
                 if isinstance(part, list):
                     problems += part
-                    unread.append(LoadedRoute(_salvaged(data).among(known), tree, index))
+                    unread.append(LoadedRoute(_salvaged(data).among(types), tree, index))
                 else:
-                    loaded.append(LoadedRoute(part.among(known), tree, index))
+                    loaded.append(LoadedRoute(part.among(types), tree, index))
     mistakes = [(each, list(_problems(each))) for each in (*loaded, *unread)]
     problems += [problem for _, found in mistakes for problem in found]
     problems += _repeated(sorted([*loaded, *unread], key=lambda each: (each.tree.file, each.index)))
