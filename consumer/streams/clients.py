@@ -6,10 +6,12 @@ from typing import Any
 
 import aiokafka.admin.client
 import aiokafka.client
+import aiokafka.consumer.fetcher
 from aiokafka import errors
 from aiokafka.protocol.metadata import MetadataRequest
 
 from consumer.core.model import TopicPartition, Trouble
+from consumer.streams.header_names import ReadableRecords
 from consumer.streams.settings import quiet_library
 
 STOP_SECONDS = 5.0
@@ -19,6 +21,9 @@ ANSWER_SECONDS = 5.0
 # topic that is missing must be said to be missing, not made with the broker's defaults.
 aiokafka.client.MetadataRequest = partial(MetadataRequest, allow_auto_topic_creation=False)
 aiokafka.admin.client.MetadataRequest = aiokafka.client.MetadataRequest
+
+# It also refuses a record for the name of a header, and with it all of its partition that follows.
+aiokafka.consumer.fetcher.MemoryRecords = ReadableRecords
 
 quiet_library()
 
