@@ -17,6 +17,7 @@ from consumer.app.admin import Admin, AdminSettings
 from consumer.app.deployed import Deployed, planners_of
 from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
+from consumer.app.loop import loop_factory, tame_collector
 from consumer.app.loop_watch import LoopWatch
 from consumer.app.metrics import Metrics, TraceOf
 from consumer.app.page.history import History
@@ -176,6 +177,7 @@ async def serve(setup: Setup, stop: StopRequest, options: Options) -> int:
     """Run a service until a signal asks it to stop; the exit code."""
     loop = asyncio.get_running_loop()
     service = Service(setup, options)
+    tame_collector()
     loop.set_exception_handler(_tell_exception)
     stop.attach(lambda: loop.call_soon_threadsafe(service.stop))
     loop.add_signal_handler(signal.SIGHUP, service.reload)
@@ -203,7 +205,7 @@ def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
 def _run(setup: Setup, stop: StopRequest, options: Options) -> int:
     watch = LoopWatch(setup.config.watchdogs.loop)
     watch.start()
-    with asyncio.Runner() as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         code = runner.run(serve(setup, stop, replace(options, turned=watch.beat)))
     watch.stop()
     return code
