@@ -63,13 +63,16 @@ class Resolver(AbstractResolver):
 
 
 class Connector(aiohttp.TCPConnector):
-    """Asks before each connection whether it may be made, whoever asked for it."""
+    """Asks before each connection whether it may be made, whoever asked for it, and tells when a request has one."""
 
-    def __init__(self, allows: Callable[[str], bool], **arguments: Any) -> None:
+    def __init__(self, allows: Callable[[str], bool], connected: Callable[[], None], **arguments: Any) -> None:
         super().__init__(**arguments)
         self._allows = allows
+        self._connected = connected
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:  # noqa: ASYNC109 - the library's own signature
         if not self._allows(str(req.url)):
             raise ForbiddenError("no such address is configured")
-        return await super().connect(req, traces, timeout)
+        connection = await super().connect(req, traces, timeout)
+        self._connected()
+        return connection

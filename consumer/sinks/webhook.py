@@ -6,7 +6,7 @@ What goes out is a structure whose texts are templates; what an answer means is 
 
 import json
 import re
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
@@ -98,6 +98,16 @@ class WebhookConfig(SinkConfig):
     timeout: Seconds = Field(default=30.0, description="the longest that one request may take")
     allow_http: bool = Field(default=False, description="let secrets travel in the clear; for tests alone")
 
+    @cached_property
+    def build(self) -> Build:
+        """The body's templates, compiled."""
+        return compile_structure(json.loads(json.dumps(self.body)))
+
+    @cached_property
+    def has_key(self) -> bool:
+        """Whether the body has the key by which a gateway knows a request."""
+        return any(name == "key" for name, _ in names_in(self.body))
+
     @field_validator("headers")
     @classmethod
     def _plain_headers(cls, headers: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +135,7 @@ class WebhookConfig(SinkConfig):
         return self
 
     def _check_body(self) -> None:
-        _built(json.dumps(self.body))
+        _ = self.build  # Raises where a template is wrong.
         used = set(names_in(self.body))
         names = {name for name, _ in used}
         if "text" not in names:
@@ -159,11 +169,6 @@ def _expression(source: str) -> Any:
         raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from None
 
 
-@lru_cache(maxsize=64)
-def _built(body: str) -> Build:
-    return compile_structure(json.loads(body))
-
-
 def limits(config: WebhookConfig) -> Limits:
     return Limits(
         Capacity(1, config.recipients_per_request), config.timeout, in_flight=4, executes_once=config.executes_once
@@ -182,11 +187,11 @@ def compose(config: WebhookConfig, batch: Batch, access: Access) -> Call | Refus
     names = message._asdict() | {
         "recipients": recipients,
         "recipient": recipients[0],
-        "key": request_key(config.url, batch),
+        "key": request_key(config.url, batch) if config.has_key else "",
         "lane": access.lane,
     }
     try:
-        made = _built(json.dumps(config.body))(names)
+        made = config.build(names)
     except UnsayableBodyError:
         return Refused("body", "the body's structure does not fit this message; use an if where a part may be absent")
     headers = {name: _header(name, value, access) for name, value in config.headers.items()}

@@ -83,7 +83,7 @@ async def test_a_name_that_was_bent_after_the_configuration_was_read_is_not_call
     address: str, canary: Canary
 ) -> None:
     bent = Bent(address)
-    connector = Connector(lambda url: True, resolver=Resolver(bent))
+    connector = Connector(lambda url: True, lambda: None, resolver=Resolver(bent))
     async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises(aiohttp.ClientError) as raised:
             await session.post(f"http://push.example:{canary.port}/send", data=b"body")
@@ -92,7 +92,7 @@ async def test_a_name_that_was_bent_after_the_configuration_was_read_is_not_call
 
 
 async def test_the_connector_itself_refuses_what_is_not_configured(canary: Canary) -> None:
-    connector = Connector(lambda url: "push.example" in url)
+    connector = Connector(lambda url: "push.example" in url, lambda: None)
     async with aiohttp.ClientSession(connector=connector) as session:
         with pytest.raises((aiohttp.ClientError, ForbiddenError)) as raised:
             await session.get(f"http://127.0.0.1:{canary.port}/")
