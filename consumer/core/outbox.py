@@ -22,8 +22,8 @@ _STALE_ROOM = 1024
 # With more groups than this a lane that sends its parcels faster than this cannot rank them all at each request, so
 # their order is kept; where the policy cannot do so, its line is used for so long.
 _MANY_GROUPS = 1000
-# Without a quota requests go out as fast as they can be made: ranking even a few dozen groups costs more than the rest.
-_MANY_FREE_GROUPS = 32
+# Without a quota requests go out as fast as they can be made: ranking even a few groups costs more than keeping them.
+_MANY_FREE_GROUPS = 0
 _BRISK_SECONDS = 2.0
 _LINE_SECONDS = 2.0
 
