@@ -9,15 +9,16 @@ from consumer.app.sayings import sayings
 from consumer.core.advice import warn_example
 from consumer.core.document import Path as Place
 from consumer.core.document import Problem
+from consumer.core.event_types import EventTypes
 from consumer.core.model import Message
 from consumer.core.routes import LoadedRoute, RouteSet
 from consumer.sinks.texts import NO_ADVICE, Lengths
 
 
-def warn_lengths(routes: RouteSet, config: Config, lengths: dict[str, Lengths]) -> Iterator[Problem]:
+def warn_lengths(routes: RouteSet, config: Config, types: EventTypes, lengths: dict[str, Lengths]) -> Iterator[Problem]:
     """Wordings that some example makes longer than a lane's provider shows; each once, at its longest."""
     longest: dict[tuple[str, Place], tuple[int, Problem]] = {}
-    for saying in sayings(RouteSet(tuple(_limited(routes, lengths))), config):
+    for saying in sayings(RouteSet(tuple(_limited(routes, lengths))), config, types):
         limits = lengths[saying.loaded.route.lane]
         for shown in saying.shown:
             for part in limits.exceeded(shown.made) if isinstance(shown.made, Message) else ():
@@ -38,16 +39,16 @@ def _too_long(loaded: LoadedRoute, place: Place, said: int, most: int) -> Proble
     return loaded.problem(place, what, "make it shorter, or `| shorten` a field of it")
 
 
-def warn_samples(routes: RouteSet) -> Iterator[Problem]:
+def warn_samples(routes: RouteSet, types: EventTypes) -> Iterator[Problem]:
     """Fields of sample events that look like slips of the pen, and sample events that no route names."""
     named = _sample_files(routes)
     for file in sorted(named):
-        sample = read_sample(file)
+        sample = read_sample(file, types)
         if isinstance(sample, Sample):
             yield from warn_example(type(sample.event), str(file), sample.value.decode("utf-8"))
     for folder in sorted({file.parent for file in named}):
         for file in sorted(folder.glob("*.json")):
-            if file not in named and isinstance(read_sample(file), Sample):
+            if file not in named and isinstance(read_sample(file, types), Sample):
                 yield Problem(
                     str(file), 1, "no route has this event for an example", "name it in a route, or remove it"
                 )

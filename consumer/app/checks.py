@@ -199,8 +199,8 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
 def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:
     """What examples show, and what the calendar says."""
     lengths = {lane: limits_of(account).lengths for lane, account in setup.accounts.items()}
-    yield from warn_lengths(setup.routes, setup.config, lengths)
-    yield from warn_samples(setup.routes)
+    yield from warn_lengths(setup.routes, setup.config, setup.sources.types, lengths)
+    yield from warn_samples(setup.routes, setup.sources.types)
     for loaded in setup.routes.routes:
         if loaded.route.enabled and loaded.route.until and loaded.route.until.timestamp() <= now:
             what = "until has passed, so that the route is for no new record"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from consumer.app.checks import lane_facts
 from consumer.app.examples import EVENT_BYTES_LIMIT, read_sample, sample_path, shop_of
-from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.core.check import silence_of
 from consumer.core.decode import Undecodable
@@ -71,25 +70,24 @@ class Source:
     event: Event
 
 
-def file_source(path: Path) -> Source | str:
+def file_source(setup: Setup, path: Path) -> Source | str:
     """The event in a file; in words, why there is none."""
-    sample = read_sample(path)
+    sample = read_sample(path, setup.sources.types)
     return sample if isinstance(sample, str) else Source(str(path), sample.event)
 
 
-def example_source(loaded: LoadedRoute) -> Source | str:
+def example_source(setup: Setup, loaded: LoadedRoute) -> Source | str:
     """The event of a route's first example."""
     if not loaded.route.examples:
         return f"route {loaded.route.id} has no example; name an event with --event"
-    return file_source(sample_path(loaded, loaded.route.examples[0].event))
+    return file_source(setup, sample_path(loaded, loaded.route.examples[0].event))
 
 
 def record_source(setup: Setup, record: Record) -> Source | str:
     """The event of a record, read as the lanes read it; in words, why there is none."""
     position = record.position
     name = f"{position.topic}:{position.partition}:{position.offset}"
-    profile = lane_profile(setup.config, next(iter(setup.config.lanes)))
-    event = profile.formats.read(record, EVENT_BYTES_LIMIT).event
+    event = setup.sources.formats.read(record, EVENT_BYTES_LIMIT).event
     if isinstance(event, Undecodable):
         return f"{name} is no event: {event.reason.value} {event.detail}".rstrip()
     if isinstance(event, Ignored):

@@ -5,13 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from consumer.app.config import Config
 from consumer.app.sayings import Saying, sayings
-from consumer.app.setup import SNAPSHOT_SUFFIX
+from consumer.app.setup import SNAPSHOT_SUFFIX, Setup
 from consumer.core.document import Path as Place
 from consumer.core.document import Problem, Tree, locate, read_tree
 from consumer.core.model import Message
-from consumer.core.routes import RouteSet
 from consumer.core.wordings import PARTS
 
 MEND = "if it is meant: vestnik check --update-snapshots"
@@ -27,10 +25,10 @@ def snapshot_path(example: Path) -> Path:
     return example.with_name(example.stem + SNAPSHOT_SUFFIX)
 
 
-def contents(routes: RouteSet, config: Config) -> dict[Path, tuple[Path, Content]]:
+def contents(setup: Setup) -> dict[Path, tuple[Path, Content]]:
     """What each snapshot should hold, by its path, and its example. What cannot be rendered is told elsewhere."""
     found: dict[Path, tuple[Path, Content]] = {}
-    for saying in sayings(routes, config):
+    for saying in sayings(setup.routes, setup.config, setup.sources.types):
         _, content = found.setdefault(snapshot_path(saying.file), (saying.file, {}))
         content[saying.loaded.route.id] = _said(saying)
     return found
@@ -48,9 +46,9 @@ def _said(saying: Saying) -> dict[str, list[Wordings]]:
 # --- comparing --------------------------------------------------------------------------------------------------------
 
 
-def compare_snapshots(routes: RouteSet, config: Config) -> Iterator[Problem]:
+def compare_snapshots(setup: Setup) -> Iterator[Problem]:
     """Where a snapshot that is there differs from what would be said; and snapshots of nothing."""
-    wanted = contents(routes, config)
+    wanted = contents(setup)
     for path, (example, content) in sorted(wanted.items()):
         if path.exists():
             yield from _compared(path, example, content)
@@ -111,10 +109,10 @@ def _unlike(old: Sequence[Wordings], new: Sequence[Wordings]) -> Iterator[tuple[
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
-def write_snapshots(routes: RouteSet, config: Config) -> list[Path] | str:
+def write_snapshots(setup: Setup) -> list[Path] | str:
     """Write each snapshot that is not as it should be, and remove those of nothing; which ones. In words, why not."""
     changed: list[Path] = []
-    wanted = contents(routes, config)
+    wanted = contents(setup)
     try:
         for path, (example, content) in sorted(wanted.items()):
             text = snapshot_text(example.name, content)

@@ -12,7 +12,7 @@ from consumer.core.document import Problem, locate
 from consumer.core.profile import LaneFacts, LaneProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, LoadedRoute, expression_path
 from consumer.core.templates import FieldPath, Flaw, nearest, read_expression
-from schemas.events import EVENT_TYPES
+from schemas.envelope import Event
 
 _SIGNS = {"eq": "==", "ne": "!=", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<=", "in": "in", "notin": "not in"}
 _KINDS: tuple[tuple[type, str], ...] = (
@@ -29,7 +29,7 @@ def warn_unmatched(loaded: LoadedRoute, facts: LaneFacts) -> Iterator[Problem]:
     if not profile.shops:
         yield loaded.problem(("lane",), f"lane {profile.lane} serves no shop, so that the route can never match")
     elif route.when is not None:
-        grounds = _grounds(route.types, profile)
+        grounds = _grounds(route.types, route.known, profile)
         demands = impossible(_tree(route.when), grounds)
         if demands or _is_never(route.when):
             yield loaded.problem(("when",), f"when can never hold{_cause(demands)}", _mend(demands, grounds))
@@ -45,7 +45,7 @@ def _tree(source: str) -> nodes.Expr:
     return nodes.Const(True) if isinstance(tree, Flaw) else tree
 
 
-def _grounds(types: Sequence[str], profile: LaneProfile) -> Grounds:
+def _grounds(types: Sequence[str], models: Mapping[str, type[Event]], profile: LaneProfile) -> Grounds:
     shops = tuple(profile.shops)
     known: Mapping[FieldPath, tuple[Any, ...]] = {
         ("event", "type"): tuple(types),
@@ -54,7 +54,7 @@ def _grounds(types: Sequence[str], profile: LaneProfile) -> Grounds:
         ("lane", "id"): (profile.lane,),
         ("lane", "slug"): tuple(shop.slug for shop in profile.shops.values()),
     }
-    return Grounds([EVENT_TYPES[name] for name in types if name in EVENT_TYPES], known)
+    return Grounds([models[name] for name in types if name in models], known)
 
 
 def _cause(demands: Sequence[Demand]) -> str:
@@ -108,7 +108,7 @@ def _overlap(first: LoadedRoute, second: LoadedRoute, types: Sequence[str], prof
     ):
         return False
     trees = [_tree(each.when) for each in (one, other) if each.when is not None]
-    return can_hold_together(trees, _grounds(types, profile))
+    return can_hold_together(trees, _grounds(types, one.known, profile))
 
 
 def _whom(loaded: LoadedRoute) -> object:

@@ -35,7 +35,7 @@ def check(
     setup = load(config, output)
     if update_snapshots:
         _write(setup)
-    problems = list(compare_snapshots(setup.routes, setup.config))
+    problems = list(compare_snapshots(setup))
     problems += moved_routes(load(against, output).routes, setup.routes) if against is not None else ()
     if problems or (strict and setup.warnings):
         told.tell_problems(problems, told.Output(output), setup.warnings)
@@ -52,7 +52,7 @@ def check(
 def _write(setup: "Setup") -> None:
     from consumer.app.snapshots import write_snapshots  # noqa: PLC0415
 
-    written = write_snapshots(setup.routes, setup.config)
+    written = write_snapshots(setup)
     if isinstance(written, str):
         leave(written, FAILED)
     typer.echo(f"{len(written)} {'snapshot' if len(written) == 1 else 'snapshots'} written.", err=True)

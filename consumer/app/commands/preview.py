@@ -90,7 +90,7 @@ def _previews(setup: "Setup", wish: _Wish, routes: "list[LoadedRoute]", locale: 
     from consumer.app.previewing import example_source, file_source, preview_of, previews_of  # noqa: PLC0415
 
     if wish.event is not None:
-        source = file_source(wish.event)
+        source = file_source(setup, wish.event)
         if isinstance(source, str):
             return [source]
         if wish.route is not None:
@@ -103,7 +103,7 @@ def _previews(setup: "Setup", wish: _Wish, routes: "list[LoadedRoute]", locale: 
         return [*(each for each in sources if isinstance(each, str)), *previews_of(setup, routes, good, locale)]
     found: list[Preview | str] = []
     for loaded in routes:
-        source = example_source(loaded)
+        source = example_source(setup, loaded)
         made = source if isinstance(source, str) else preview_of(setup, loaded, source, locale)
         found.append(f"{loaded.route.id}: {made}" if isinstance(made, str) else made)
     return found

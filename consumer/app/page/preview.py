@@ -14,7 +14,7 @@ from consumer.app.page.rendering import render_preview
 from consumer.app.page.words import chosen
 from consumer.app.previewing import Preview, Source, example_source, preview_of
 from consumer.app.setup import Setup
-from consumer.core.decode import Undecodable, decode
+from consumer.core.decode import Undecodable
 from consumer.core.model import Ignored
 
 # As much as a form may carry; an event has a few kilobytes.
@@ -54,12 +54,12 @@ def previewed(setup: Setup, asked: dict[str, str]) -> Preview | str:
     if loaded is None:
         return f'unknown route "{asked["route"][:64]}"'
     written = asked["event"].strip()
-    source = _written(written) if written else example_source(loaded)
+    source = _written(setup, written) if written else example_source(setup, loaded)
     return source if isinstance(source, str) else preview_of(setup, loaded, source, asked["locale"] or None)
 
 
-def _written(text: str) -> Source | str:
-    event = decode(text.encode("utf-8", "surrogatepass"), EVENT_BYTES_LIMIT)
+def _written(setup: Setup, text: str) -> Source | str:
+    event = setup.sources.types.decode(text.encode("utf-8", "surrogatepass"), EVENT_BYTES_LIMIT)
     if isinstance(event, Undecodable):
         return f"{event.reason.value} {event.detail}".rstrip()
     if isinstance(event, Ignored):
