@@ -234,6 +234,9 @@ class Families:
         self.read_back = board.gauge("journal_read_back_seconds", "How long the last read-back took.", lane)
         self.read_back_records = board.gauge("journal_read_back_records", "Records of the last read-back.", lane)
         self.doubts = board.gauge("journal_read_back_in_doubt", "Commands in doubt at the last read-back.", lane)
+        self.read_back_unreadable = board.gauge(
+            "journal_read_back_unreadable", "Records of the last read-back that say nothing to this version.", lane
+        )
         self.dead = board.counter(
             "dead_letters_total", "Records and commands that need a person.", lane, Label("reason", DEAD_REASONS)
         )
@@ -295,7 +298,7 @@ class Families:
         alone: list[Family[Any]] = [
             *(self.planned, self.restored, self.released, self.age, self.gate_wait, self.epoch, self.owner),
             *(self.breaker, self.crashes, self.commit_duration, self.rebalances, self.partitions, self.read_back),
-            *(self.read_back_records, self.doubts, *self.gauges.values()),
+            *(self.read_back_records, self.read_back_unreadable, self.doubts, *self.gauges.values()),
         ]
         return [
             *((family, ()) for family in alone),

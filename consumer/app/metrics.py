@@ -134,6 +134,7 @@ def _claim_made(m: Families, fact: facts.ClaimMade) -> None:
 def _journal_read_back(m: Families, fact: facts.JournalReadBack) -> None:
     m.read_back.at(fact.lane).set(fact.seconds)
     m.read_back_records.at(fact.lane).set(fact.records)
+    m.read_back_unreadable.at(fact.lane).set(fact.unreadable)
     m.doubts.at(fact.lane).set(fact.in_doubt)
 
 

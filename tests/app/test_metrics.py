@@ -125,6 +125,12 @@ def test_the_gauges_are_those_of_the_lane(metrics: Metrics) -> None:
     assert value(metrics, "lane_held_by", lane="app-push", cause="quota") == 1
 
 
+def test_a_read_back_tells_what_it_could_not_read(metrics: Metrics) -> None:
+    metrics.see(facts.JournalReadBack("app-push", records=1000, seconds=2.0, in_doubt=3, unreadable=4))
+    told = {each: value(metrics, f"journal_read_back_{each}", lane="app-push") for each in ("records", "unreadable")}
+    assert told == {"records": 1000, "unreadable": 4}
+
+
 def test_labels_stay_bounded_whatever_comes(metrics: Metrics) -> None:
     """A hundred thousand names of types, reasons and topics add next to nothing."""
     before = len(samples(metrics))
