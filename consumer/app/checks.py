@@ -12,6 +12,7 @@ from consumer.app.check_examples import warn_lengths, warn_samples
 from consumer.app.config import LANE_ID, LaneConfig
 from consumer.app.examples import example_files
 from consumer.app.profiles import lane_profile, shop_profiles
+from consumer.app.trace_export import can_export
 from consumer.core.check import check_routes, warn_routes
 from consumer.core.compiled import quiet_hours_of
 from consumer.core.document import Path, Problem, locate
@@ -38,6 +39,9 @@ def check_setup(setup: "Setup") -> Iterator[Problem]:
     yield from _shop_problems(setup)
     yield from _privacy_problems(setup)
     yield from _exposure_problems(setup)
+    if setup.config.traces.export == "otlp" and not can_export():
+        mend = 'pip install "vestnik[traces]"'
+        yield _at(setup, ("traces", "export"), "the libraries of traces are not installed", mend)
     files = example_files(setup.routes)
     yield from check_routes(setup.routes, lane_facts(setup), files)
 

@@ -38,8 +38,6 @@ from consumer.engine.run import FAILED, UNFINISHED, Process
 from consumer.engine.view import LaneView
 
 LOOP_LAG_EVERY_SECONDS = 0.5
-# The configuration asks for what is not installed.
-MISUSED = 2
 
 
 def version() -> str:
@@ -213,12 +211,8 @@ def _run(setup: Setup, stop: StopRequest, options: Options) -> int:
 
 def _traced(setup: Setup, stop: StopRequest, options: Options) -> int:
     """The same with traces, whose libraries are imported for nobody else."""
-    from consumer.app.trace_export import can_export, open_traces  # noqa: PLC0415
+    from consumer.app.trace_export import open_traces  # noqa: PLC0415
 
-    if not can_export():
-        detail = "traces.export: otlp needs its libraries: install vestnik[traces], or say none"
-        structlog.stdlib.get_logger("vestnik").error("traces_refused", detail=detail)
-        return MISUSED
     traces = open_traces(setup.config.lanes, version())
     try:
         return _run(setup, stop, replace(options, attach=traces.attach, trace_of=traces.trace_of))

@@ -7,12 +7,11 @@ from importlib.util import find_spec
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from consumer.engine.settings import LaneParts
-
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 
     from consumer.app.tracing import LaneTraces
+    from consumer.engine.settings import LaneParts
 
 # What was not exported by then is not worth a pod's grace period.
 CLOSE_SECONDS = 3.0
@@ -34,7 +33,7 @@ class Traces:
     provider: "TracerProvider"
     lanes: "Mapping[str, LaneTraces]"
 
-    def attach(self, lane: str, parts: LaneParts) -> LaneParts:
+    def attach(self, lane: str, parts: "LaneParts") -> "LaneParts":
         """The lane's parts, with its planner and its sink traced."""
         from consumer.app.tracing import TracedPlanner, TracedSink  # noqa: PLC0415
 

@@ -65,7 +65,6 @@ PROCESS = (
     Said("routes_unchanged", "info", ("version", "routes"), "The route files hold what is in force again."),
     Said("started", "info", ("version", "admin_port", "lanes"), "The admin port listens and the lanes begin."),
     Said("task_failed", "error", ("detail", "error", "frames"), "A bug in a task that nobody waits for."),
-    Said("traces_refused", "error", ("detail",), "Traces are asked for and their libraries are not installed."),
 )
 
 # What a fact's own words do not say to somebody who reads a log.

@@ -18,11 +18,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from consumer.app.admin import OPENMETRICS, Admin, AdminSettings
 from consumer.app.families import Expected, LaneNames
 from consumer.app.metrics import Metrics
-from consumer.app.service import Options, run_service
-from consumer.app.signals import StopRequest
 from consumer.app.state import State
 from consumer.core import facts
-from tests.app.support import setup_of
+from tests.app.support import problems_of, setup_of
 
 CONFIG = """\
 source: {lines: events.jsonl}
@@ -122,10 +120,9 @@ async def test_a_collector_gets_the_spans_of_a_process(tmp_path: Path) -> None:
     assert (collector.traces, collector.services) == ({TRACE}, {"vestnik"})
 
 
-def test_traces_without_their_libraries_end_the_process_with_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], logging_restored: None
-) -> None:
+def test_traces_without_their_libraries_are_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "events.jsonl").write_text("", "utf-8")
-    monkeypatch.setattr("consumer.app.trace_export.can_export", lambda: False)
-    assert run_service(setup_of(tmp_path, CONFIG), StopRequest(), Options()) == 2
-    assert "vestnik[traces]" in capsys.readouterr().err
+    monkeypatch.setattr("consumer.app.checks.can_export", lambda: False)
+    (problem,) = problems_of(tmp_path, CONFIG)
+    assert problem.startswith("vestnik.yaml:9: the libraries of traces are not installed")
+    assert "vestnik[traces]" in problem
