@@ -1,7 +1,15 @@
 """What `vestnik init` writes: a first configuration that tells nobody by accident, and the catalogue of routes."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
+
+from consumer.app.route_schema import routes_schema
+from consumer.app.show import config_schema
+from schemas.events import EVENT_TYPES
+
+# Editors that know yaml-language-server then offer keys, events and fields while one writes.
+EDITOR = "# yaml-language-server: $schema={path}\n"
 
 CONFIGURATION = """\
 # Every key: docs/reference/configuration.md, or `vestnik config schema`. `vestnik check` finds every mistake.
@@ -48,9 +56,24 @@ Next:
 """
 
 
+def beginning_files(catalogue: Mapping[str, str]) -> dict[str, str]:
+    """Every file by its path: the configuration, the catalogue, and schemas for editors."""
+    schemas = {"vestnik": config_schema(), "routes": routes_schema(EVENT_TYPES)}
+    texts = {f"editor/{name}.schema.json": json.dumps(each, ensure_ascii=False) for name, each in schemas.items()}
+    routes = {
+        path: EDITOR.format(path="../editor/routes.schema.json") + text if _is_routes(path) else text
+        for path, text in catalogue.items()
+    }
+    return {"vestnik.yaml": EDITOR.format(path="editor/vestnik.schema.json") + CONFIGURATION, **routes, **texts}
+
+
+def _is_routes(path: str) -> bool:
+    return path.startswith("routes/") and path.endswith(".yaml")
+
+
 def write_beginning(folder: Path, catalogue: Mapping[str, str]) -> list[Path] | str:
     """Write everything that is not there yet; in words, why nothing was written. Nothing is ever overwritten."""
-    files = {"vestnik.yaml": CONFIGURATION, **catalogue}
+    files = beginning_files(catalogue)
     standing = [name for name in files if (folder / name).exists()]
     if standing:
         return f"{folder / standing[0]} is there already; nothing was written"

@@ -13,7 +13,6 @@ from consumer.app.config import Config
 from consumer.app.masking import masked
 from consumer.app.setup import Setup
 from consumer.core.document import Path
-from consumer.core.routes import Route
 from consumer.core.secrets import SecretRef
 from consumer.sinks.base import providers
 
@@ -80,7 +79,7 @@ def _origin(setup: Setup, path: Path) -> str:
 # --- schema -----------------------------------------------------------------------------------------------------------
 
 
-class _Written(GenerateJsonSchema):
+class Written(GenerateJsonSchema):
     """Defaults as people write them: a duration in "12h", not in seconds."""
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
@@ -98,7 +97,7 @@ def config_schema() -> dict[str, Any]:
     """JSON Schema of `vestnik.yaml`, with each provider's own part."""
     models: list[Any] = [("config", "validation", TypeAdapter(Config))]
     models += [(name, "validation", TypeAdapter(provider.config)) for name, provider in sorted(providers().items())]
-    found, definitions = TypeAdapter.json_schemas(models, schema_generator=_Written)
+    found, definitions = TypeAdapter.json_schemas(models, schema_generator=Written)
     whole = found["config", "validation"]
     defs = definitions["$defs"]
     defs["LaneConfig"]["properties"]["provider"] = {
@@ -107,9 +106,3 @@ def config_schema() -> dict[str, Any]:
     }
     root = defs.get(whole["$ref"].rpartition("/")[2], whole) if "$ref" in whole else whole
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **root, "title": "vestnik.yaml", "$defs": defs}
-
-
-def routes_schema() -> dict[str, Any]:
-    """JSON Schema of a route file."""
-    made = TypeAdapter(list[Route]).json_schema(schema_generator=_Written)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "routes", **made}

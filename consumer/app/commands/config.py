@@ -1,5 +1,6 @@
 """`vestnik config`: the configuration told back."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,8 +22,19 @@ def config_show(config: ConfigPath = DEFAULT_CONFIG, output: OutputFormat = Form
 @config_app.command("schema")
 def config_schema(
     routes: Annotated[bool, typer.Option("--routes", help="Of a route file instead.")] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="With --routes: offer this one's lanes and own events too.")
+    ] = None,
 ) -> None:
     """JSON Schema of the configuration, for editors."""
     from consumer.app import show, told  # noqa: PLC0415
+    from consumer.app.route_schema import routes_schema  # noqa: PLC0415
+    from schemas.events import EVENT_TYPES  # noqa: PLC0415
 
-    told.as_json(show.routes_schema() if routes else show.config_schema())
+    if not routes:
+        told.as_json(show.config_schema())
+    elif config is None:
+        told.as_json(routes_schema(EVENT_TYPES))
+    else:
+        setup = load(config, Format.TABLE)
+        told.as_json(routes_schema(setup.sources.types.models, list(setup.config.lanes)))
