@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.functions import Functions
 
 from consumer.core.decode import Undecodable
 from consumer.core.envelopes import FIRST_VERSION, Document
@@ -167,6 +168,23 @@ def _when(timestamp: float) -> str | None:
         return datetime.fromtimestamp(timestamp, UTC).isoformat()
     except (OverflowError, ValueError, OSError):
         return None
+
+
+def functions_of(source: str) -> Iterator[str]:
+    """The functions that an expression names and that there are not. Raises as `find_of`."""
+    yield from (name for name in _functions(jmespath.compile(source).parsed) if name not in FUNCTIONS)
+
+
+FUNCTIONS: Mapping[str, object] = Functions.FUNCTION_TABLE
+
+
+def _functions(node: Mapping[str, Any]) -> Iterator[str]:
+    if node["type"] == "function_expression":
+        yield str(node["value"])
+    for child in node["children"]:
+        # A slice has numbers for its children.
+        if isinstance(child, dict):
+            yield from _functions(child)
 
 
 def roots_of(source: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from consumer.core.document import Path, Problem, Tree, locate, read_part, read_
 from consumer.core.event_types import EventTypes
 from consumer.core.fields import Meaning, kinds, meaning
 from consumer.core.formats import Format, Formats, SourceFormat
-from consumer.core.mapping import ROOTS, Translator, roots_of
+from consumer.core.mapping import FUNCTIONS, ROOTS, Translator, functions_of, roots_of
 from consumer.core.mapping_file import MappingExample, MappingFile, TypeRule
 from consumer.core.model import Ignored, Position, Record
 from consumer.core.templates import Flaw, nearest
@@ -90,7 +90,7 @@ class _Checked:
     def expressions(self) -> Iterator[Problem]:
         for path, name, source in self._sources():
             try:
-                roots = list(roots_of(source))
+                roots, functions = list(roots_of(source)), list(functions_of(source))
             except JMESPathError as error:
                 words = str(error).splitlines()[0]
                 yield self.problem(path, f"{name}: no expression of JMESPath: {words}", "see https://jmespath.org")
@@ -98,6 +98,8 @@ class _Checked:
             except RecursionError:
                 yield self.problem(path, f"{name}: the expression is nested too deeply")
                 continue
+            for function in functions:
+                yield self.problem(path, f'{name}: there is no function "{function}"', nearest(function, FUNCTIONS))
             yield from self._root_problems(path, name, roots)
             yield from self._header_problems(path, name, source)
 

@@ -59,7 +59,7 @@ class OwnEvent(Event):
 
     @property
     def operation(self) -> tuple[str, str]:
-        value: Any = self
+        value: Any = self if self.SUBJECT else None
         for step in self.SUBJECT:
             value = getattr(value, step, None)
         return ("" if value is None else str(value)), ""

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from consumer.app.cli import app
+from consumer.app.deployed import planners_of
 from consumer.app.setup import Setup, load_setup
-from consumer.app.wiring import planners_of
 from consumer.core.model import Planned, Position, Record
 from consumer.core.plan import Planner
 from tests.app.support import CONFIG, ENVIRON, ROUTES
