@@ -8,9 +8,11 @@ recipients were pushed to; with `"keep": true` with the time of each, by recipie
 import asyncio
 import importlib.util
 import json
+import queue
 import re
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from typing import Any, Self
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{"ok":true}'
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TO = re.compile(rb'"to": *\[([^\]]*)\]')
+START_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -47,7 +50,9 @@ class Count:
                 self.arrivals.setdefault(each.strip().strip(b'"').decode(), now)
         if self.goal and self.recipients >= self.goal:
             self.goal = 0
-            _say({"requests": self.requests, "first": self.first, "last": now, "arrivals": self.arrivals})
+            counts = {"requests": self.requests, "recipients": self.recipients}
+            times = {"first": self.first, "last": now, "arrivals": self.arrivals}
+            _say(counts | times)
 
 
 class Door(asyncio.Protocol):
@@ -102,6 +107,7 @@ class Reached:
     """A goal, reached: how many requests it took, when the first and the last came, and when each recipient's did."""
 
     requests: int
+    recipients: int
     first: float
     last: float
     arrivals: dict[str, float]
@@ -115,25 +121,27 @@ class Provider:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, bufsize=1
         )
-        self.url = str(self._told()["url"])
+        self._told: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.url = str(json.loads(self._told.get(timeout=START_SECONDS))["url"])
         return self
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._told.put(line)
 
     def expect(self, goal: int, latency_ms: float = 0.0, *, keep: bool = False) -> None:
         """Count anew."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"goal": goal, "latency_ms": latency_ms, "keep": keep}) + "\n")
 
-    def reached(self) -> Reached:
-        """Wait for the goal; whoever calls it has set an alarm."""
-        return Reached(**self._told())
-
-    def _told(self) -> dict[str, Any]:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the provider has ended")
-        told: dict[str, Any] = json.loads(line)
-        return told
+    def reached(self, seconds: float) -> Reached | None:
+        """The goal, if it is reached within so many seconds."""
+        try:
+            return Reached(**json.loads(self._told.get(timeout=seconds)))
+        except queue.Empty:
+            return None
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -127,31 +126,17 @@ class Process:
 
     @property
     def last_words(self) -> str:
-        return self.log.read_text(errors="replace")[-1500:]
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What was seen of one goal: the provider's count, and what the contestant's process used on the way."""
-
-    reached: Reached
-    began: float
-    cpu_seconds: float
-    rss_mib: float
+        return self.log.read_text(errors="replace")[-3000:]
 
 
 def watched(provider: Provider, process: Process, seconds: float = GOAL_SECONDS) -> Reached:
     """Wait for the provider's goal, no longer than a while and than the contestant lives."""
-    found: list[Reached] = []
-    waiter = threading.Thread(target=lambda: found.append(provider.reached()), daemon=True)
-    waiter.start()
     deadline = time.monotonic() + seconds
-    while not found:
-        waiter.join(0.02)
+    while (found := provider.reached(0.1)) is None:
         dead = process.popen is not None and process.popen.poll() is not None
-        if not found and (dead or time.monotonic() > deadline):
+        if dead or time.monotonic() > deadline:
             raise NotDone(process.last_words or ("ended" if dead else "nothing came within the time"))
-    return found[0]
+    return found
 
 
 def settled(stage: Broker, group: str, topic: str, wanted: int) -> float | None:
