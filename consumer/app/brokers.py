@@ -29,6 +29,7 @@ def kafka_settings(setup: Setup, timing: Timing | None = None) -> KafkaSettings:
         ca_file=str(setup.path(security.ca)) if security.ca is not None else None,
         certificate=_certificate(setup, security),
         timing=timing or _timing(kafka.session_timeout),
+        static_member=kafka.static_member,
     )
     return settings if security.sasl is None else _identified(setup, security.sasl, settings)
 

@@ -18,7 +18,14 @@ def _bootstrap(value: str) -> str:
     return value
 
 
+def _static_member(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,200}", value):
+        raise ValueError("not a member's name; it has letters, digits, dots, lines and underscores")
+    return value
+
+
 Bootstrap = Annotated[str, AfterValidator(_bootstrap)]
+StaticMember = Annotated[str, AfterValidator(_static_member)]
 
 
 class OidcConfig(Strict):
@@ -99,6 +106,12 @@ class KafkaConfig(Strict):
     session_timeout: Annotated[Seconds, Field(ge=6.0, le=300.0)] = Field(
         default=30.0,
         description="after so much silence of the owner a standby takes over; the broker's limits hold too",
+    )
+
+    static_member: StaticMember | None = Field(
+        default=None,
+        description="a name of this process's own that stays over its restarts: the group keeps its place for "
+        "session_timeout, and nobody takes over meanwhile. Best left out",
     )
 
     @property

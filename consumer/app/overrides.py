@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from consumer.app.config import Bootstrap, LogFormat, LogLevel, Port
+from consumer.app.kafka_config import StaticMember
 from consumer.core.document import Path, Problem, Strict, Tree, read_part
 
 PREFIX = "VESTNIK_"
@@ -14,6 +15,7 @@ PREFIX = "VESTNIK_"
 OVERRIDES: Mapping[str, Path] = {
     "VESTNIK_KAFKA_BOOTSTRAP": ("kafka", "bootstrap"),
     "VESTNIK_KAFKA_USER": ("kafka", "security", "sasl", "user"),
+    "VESTNIK_KAFKA_STATIC_MEMBER": ("kafka", "static_member"),
     "VESTNIK_ADMIN_HOST": ("admin", "host"),
     "VESTNIK_ADMIN_PORT": ("admin", "port"),
     "VESTNIK_LOG_FORMAT": ("logs", "format"),
@@ -26,6 +28,7 @@ class Overrides(Strict):
 
     bootstrap: Bootstrap | None = Field(default=None, alias="VESTNIK_KAFKA_BOOTSTRAP")
     user: str | None = Field(default=None, alias="VESTNIK_KAFKA_USER", min_length=1)
+    static_member: StaticMember | None = Field(default=None, alias="VESTNIK_KAFKA_STATIC_MEMBER")
     host: str | None = Field(default=None, alias="VESTNIK_ADMIN_HOST", min_length=1)
     port: Port | None = Field(default=None, alias="VESTNIK_ADMIN_PORT")
     format: LogFormat | None = Field(default=None, alias="VESTNIK_LOG_FORMAT")

@@ -148,7 +148,7 @@ CASES = (
         _one("vestnik_rebalances_total", "0+2x60"),
         _one("vestnik_rebalances_total", "0+1x3 3x57"),
     ),
-    # A rolling restart of three replicas: each sees about as many of them as there are.
+    # A rolling restart of three replicas shares out six times; who is away meanwhile does not see each.
     Case(
         "VestnikRebalanceStorm",
         {**_one("vestnik_rebalances_total", "0x60"), **_one("vestnik_rebalances_total", "0+2x60", OTHER)},

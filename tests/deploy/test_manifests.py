@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from consumer.app.overrides import ELSEWHERE, OVERRIDES
 from consumer.app.setup import Setup, load_setup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +70,21 @@ def test_everything_that_a_kustomization_names_is_there(path: Path) -> None:
 def deployment() -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((KUBERNETES / "base" / "deployment.yaml").read_text("utf-8"))
     return document
+
+
+def test_every_variable_of_the_environment_is_on_the_page() -> None:
+    page = (ROOT / "docs" / "running.md").read_text("utf-8")
+    assert set(re.findall(r"`(VESTNIK_\w+)`", page)) == {*OVERRIDES, *ELSEWHERE}
+
+
+def test_static_members_are_the_same_pods_with_a_name() -> None:
+    path = KUBERNETES / "components" / "static-members" / "statefulset.yaml"
+    named, usual = yaml.safe_load(path.read_text("utf-8"))["spec"]["template"], deployment()["spec"]["template"]
+    environment = named["spec"]["containers"][0]["env"]
+    name = environment.pop()
+    assert name["name"] in OVERRIDES
+    assert name["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.name"}}
+    assert named == usual
 
 
 def test_the_pod_is_not_root_writes_nothing_and_may_do_nothing_special() -> None:
@@ -176,6 +193,7 @@ def test_every_component_goes_with_the_base(component: Path, tmp_path: Path) -> 
     (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(overlay), "utf-8")
     before, after = rendered(KUBERNETES / "base"), rendered(tmp_path)
     assert after != before
+    assert sum(document["kind"] in ("Deployment", "StatefulSet") for document in after) == 1
     for document in after:
         if document["kind"] not in FOREIGN:
             kubernetes_validate.validate(document, "1.33", strict=True)
