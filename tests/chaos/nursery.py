@@ -134,13 +134,25 @@ def main() -> None:
                 # One wish at a time is under way, so that nothing is left in the buffer.
                 line = sys.stdin.readline()
                 if not line:
+                    _leave_nobody()
                     return
                 _bear(json.loads(line))
+
+
+_LIVING: set[int] = set()
+
+
+def _leave_nobody() -> None:
+    """Whoever asked for them may have been killed: nobody works on without being looked at."""
+    for pid in _LIVING:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _bear(wish: dict[str, Any]) -> None:
     pid = os.fork()
     if pid:
+        _LIVING.add(pid)
         sys.stdout.write(f"born {pid} 0\n")
         sys.stdout.flush()
         return
@@ -167,6 +179,7 @@ def _bear(wish: dict[str, Any]) -> None:
 def _bury() -> None:
     with contextlib.suppress(ChildProcessError):
         while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            _LIVING.discard(found[0])
             sys.stdout.write(f"ended {found[0]} {os.waitstatus_to_exitcode(found[1])}\n")
             sys.stdout.flush()
 
