@@ -4,16 +4,17 @@ The desk joins the outbox (what waits), the ledger (what may be committed) and t
 It is pure: it never waits and tells nobody; it answers with what must be written, and the lane writes it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from consumer.core.bisection import Bisection, Refusal, Sentence
-from consumer.core.books import Books, Place
+from consumer.core.books import Books, Live, Place
 from consumer.core.doorman import Doorman, Listed, nobody
+from consumer.core.doubts import Doubts
 from consumer.core.ledger import Ledger
 from consumer.core.lot import Lot
-from consumer.core.memory import Memory, OpenAttempt
+from consumer.core.memory import Memory
 from consumer.core.model import (
     Capacity,
     Command,
@@ -59,8 +60,7 @@ class Desk:
         self.lot = Lot(self._books, outbox)
         self.bisection = Bisection()
         self.doorman = Doorman(self._books, outbox, listed, self.bisection.withdraw)
-        self._doubts: dict[str, OpenAttempt] = {}
-        self._doubted: set[bytes] = set()
+        self.doubts = Doubts(self._books, outbox, memory, self._again)
         self._since_part = 0
 
     # --- records in ---------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ class Desk:
             repeated.append((command.terms.route, state))
 
     def _take_up(self, command: Command, position: Position, now: float) -> tuple[Ended, ...]:
-        if command.id in self._doubted:
+        if self.doubts.about(command.id):
             self._books.hold(command, position, Place.IN_DOUBT)
             return ()
         command = self._as_attempted(command)
@@ -301,53 +301,14 @@ class Desk:
             live = self.lot.wake(now)
             if live is None:
                 return woken, tuple(ended)
-            if live.command.id in self._doubted:
+            if self.doubts.about(live.command.id):
                 self._books.move(live.command, Place.IN_DOUBT)
             else:
-                live.command = self._as_attempted(live.command)
-                self._books.move(live.command, Place.WAITING)
-                ended.extend(self._put(live.command))
+                ended.extend(self._again(live))
         return most, tuple(ended)
 
-    # --- doubts of an earlier owner -----------------------------------------------------------------------------------
-
-    def doubt(self, attempts: Iterable[OpenAttempt]) -> None:
-        """Attempts without a landing, found when the lane was taken over: their commands and threads wait."""
-        for attempt in attempts:
-            self._doubts[attempt.id] = attempt
-            for command in attempt.commands:
-                if self.memory.ended(command.id) is None:
-                    self._doubted.add(command.id)
-                for end in self.outbox.fly(command.thread, command.rank):
-                    self._books.finish(end)
-
-    @property
-    def doubts(self) -> tuple[OpenAttempt, ...]:
-        return tuple(self._doubts.values())
-
-    def resolve_doubts(self) -> tuple[Ended, ...]:
-        """Let go of what is in doubt no longer: the memory has a landing for its attempt."""
-        ended: list[Ended] = []
-        for attempt in self.doubts:
-            if attempt.id not in self.memory.open_attempts:
-                del self._doubts[attempt.id]
-                for command in attempt.commands:
-                    if command.thread is not None:
-                        self.outbox.land(command.thread, command.rank)
-                    ended.extend(self._undoubt(command.id))
-        return tuple(ended)
-
-    def _undoubt(self, command_id: bytes) -> tuple[Ended, ...]:
-        if any(command_id in attempt.ids for attempt in self._doubts.values()):
-            return ()
-        self._doubted.discard(command_id)
-        live = self._books.live.get(command_id)
-        if live is None or live.place is not Place.IN_DOUBT:
-            return ()
-        if self.memory.ended(command_id) is not None:
-            self._books.joined += 1
-            self._books.settle(live.command)
-            return ()
+    def _again(self, live: Live) -> tuple[Ended, ...]:
+        """It waits once more, now that its time has come or nobody doubts it."""
         live.command = self._as_attempted(live.command)
         self._books.move(live.command, Place.WAITING)
         return self._put(live.command)
@@ -360,7 +321,7 @@ class Desk:
         self.closed = True
         self.lot.clear()
         self.bisection.clear()
-        self._doubts.clear()
+        self.doubts.clear()
         self.outbox.clear()
         self.ledger.clear()
         return released

@@ -216,7 +216,7 @@ class Lane:
         desk = Desk(outbox, Ledger(), self._memory, self._watchlist.lists)
         if desk.restored:
             self._parts.emit(CommandsRestored(self.id, desk.restored))
-        desk.doubt(self._memory.open_attempts.values())
+        desk.doubts.add(self._memory.open_attempts.values())
         return desk
 
     async def _new_gate(self) -> Gate:

@@ -171,7 +171,7 @@ class Tenure:
     def notice(self) -> None:
         """The memory has moved: late landings may have settled a doubt."""
         if self.desk.doubts:
-            report_ends(self._office, self.desk.resolve_doubts())
+            report_ends(self._office, self.desk.doubts.resolve())
         self.wake()
 
     # --- durable first, settled second, committed third ---------------------------------------------------------------

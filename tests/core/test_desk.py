@@ -240,15 +240,15 @@ def orphan(table: Table, *names: str, thread: int | None = None) -> OpenAttempt:
 def test_a_command_in_doubt_waits_for_the_landing_of_its_attempt() -> None:
     table = Table()
     attempt = orphan(table, "a", "b", thread=7)
-    table.desk.doubt([attempt])
+    table.desk.doubts.add([attempt])
     table.plan(command("a", thread=7, rank=1))
     table.plan(command("c", thread=7, rank=2))
     assert table.desk.in_doubt == 1
     assert not table.desk.due
-    assert table.desk.resolve_doubts() == ()
+    assert table.desk.doubts.resolve() == ()
     table.write(Landing(attempt="1.77", epoch=1, verdict="delivered", outcome="delivered"))
-    assert table.desk.resolve_doubts() == ()
-    assert table.desk.doubts == ()
+    assert table.desk.doubts.resolve() == ()
+    assert not table.desk.doubts
     assert table.take().commands[0].recipient == "c"
     assert table.desk.drift == 0
 
@@ -256,7 +256,7 @@ def test_a_command_in_doubt_waits_for_the_landing_of_its_attempt() -> None:
 def test_what_waits_and_is_older_than_a_doubt_is_superseded() -> None:
     table = Table()
     table.plan(command("old", thread=7, rank=0))
-    table.desk.doubt([orphan(table, "a", thread=7)])
+    table.desk.doubts.add([orphan(table, "a", thread=7)])
     assert [(end.command.recipient, end.outcome) for end in table.desk.unwritten] == [("old", Outcome.SUPERSEDED)]
     table.desk.unwritten = []
     assert table.desk.unwritten == []
@@ -266,12 +266,12 @@ def test_what_waits_and_is_older_than_a_doubt_is_superseded() -> None:
 def test_a_doubt_that_nobody_settled_is_repeated_or_stopped() -> None:
     table = Table()
     attempt = orphan(table, "a", "b")
-    table.desk.doubt([attempt])
+    table.desk.doubts.add([attempt])
     table.plan(command("a"))
     record = lost(attempt, 2, table.memory)
     assert (record.verdict, len(record.doubtful)) == ("unsure", 2)
     table.write(record)
-    table.desk.resolve_doubts()
+    table.desk.doubts.resolve()
     assert [one.recipient for one in table.take().commands] == ["a"]
     table.plan(command("b"))
     assert [one.recipient for one in table.take().commands] == ["b"]
@@ -283,13 +283,13 @@ def test_a_command_in_two_doubts_waits_for_both() -> None:
     batch = Batch("2.1", 2, (Parcel(command("a").wordings[0], 0, (command("a"),)),))
     for record in attempt_records(batch, {}):
         table.write(record)
-    table.desk.doubt([first, table.memory.open_attempts["2.1"]])
+    table.desk.doubts.add([first, table.memory.open_attempts["2.1"]])
     table.plan(command("a"))
     table.write(Landing(attempt="1.77", epoch=1, verdict="withdrawn"))
-    table.desk.resolve_doubts()
+    table.desk.doubts.resolve()
     assert table.desk.in_doubt == 1
     table.write(Landing(attempt="2.1", epoch=2, verdict="withdrawn"))
-    table.desk.resolve_doubts()
+    table.desk.doubts.resolve()
     assert table.desk.in_doubt == 0
     assert table.desk.due
 
@@ -299,7 +299,7 @@ def test_what_ended_before_the_takeover_is_not_in_doubt() -> None:
     attempt = orphan(table, "a")
     ids, digests = [command("a").id.hex()], [command("a").digest.hex()]
     table.write(Outcomes(epoch=1, outcome="expired", ids=ids, digests=digests, routes=["route"]))
-    table.desk.doubt([attempt])
+    table.desk.doubts.add([attempt])
     table.plan(command("a"))
     assert table.desk.in_doubt == 0
     assert table.committable == 1

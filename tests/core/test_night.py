@@ -72,7 +72,7 @@ class House:
         self.listed: set[str] = set()
         outbox = Outbox(bounds or Bounds(), slack_with_ladder)
         self.desk = Desk(outbox, Ledger(), self.memory, lambda recipient, _now: recipient in self.listed)
-        self.desk.doubt(self.memory.open_attempts.values())
+        self.desk.doubts.add(self.memory.open_attempts.values())
         self.offset = self.number = 0
 
     def write(self, record: AnyRecord) -> None:
@@ -405,7 +405,7 @@ def test_a_sleeper_in_doubt_waits_for_the_doubt_and_then_says_the_same_again() -
     assert (second.desk.in_doubt, second.desk.outbox.waiting, second.desk.drift) == (2, 0, 0)
     (attempt,) = second.desk.doubts
     second.write(lost(attempt, second.epoch, second.memory))
-    second.desk.resolve_doubts()
+    second.desk.doubts.resolve()
     assert sorted(second.tell()) == ["a", "b"]
     assert second.desk.drift == 0
 

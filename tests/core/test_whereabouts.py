@@ -118,7 +118,7 @@ def test_what_an_earlier_owner_left_without_an_answer_is_in_doubt() -> None:
     table = Table()
     table.memory = before.memory
     table.desk = Desk(Outbox(Bounds(), slack_with_ladder), Ledger(), before.memory)
-    table.desk.doubt(before.memory.open_attempts.values())
+    table.desk.doubts.add(before.memory.open_attempts.values())
     table.plan(command("a"))
     found = table.where("a")
     assert found is not None

@@ -28,7 +28,8 @@ class Mutant:
 
 
 FLIGHT, TENURE, LANE, GATE = (f"consumer.engine.{name}" for name in ("flight", "tenure", "lane", "gate"))
-DESK, MEMORY, LANDING, THREADS = (f"consumer.core.{name}" for name in ("desk", "memory", "landing", "threads"))
+DESK, DOUBTS, MEMORY = (f"consumer.core.{name}" for name in ("desk", "doubts", "memory"))
+LANDING, THREADS = (f"consumer.core.{name}" for name in ("landing", "threads"))
 BOOKS, LEDGER, CASE, OUTBOX = (f"consumer.core.{name}" for name in ("books", "ledger", "case", "outbox"))
 PLAN, DOORMAN, LOT = (f"consumer.core.{name}" for name in ("plan", "doorman", "lot"))
 CORE_REPEATS, REPEATS = "consumer.core.repeats", "consumer.engine.repeats"
@@ -61,7 +62,7 @@ MUTANTS = (
         "going_on = {tp: offset + 1 for",
     ),
     # doubts
-    Mutant("no doubts at a takeover", f"{DESK}:Desk.doubt", "for attempt in attempts", "for attempt in ()"),
+    Mutant("no doubts at a takeover", f"{DOUBTS}:Doubts.add", "for attempt in attempts", "for attempt in ()"),
     Mutant(
         "does not wait for late landings",
         f"{TENURE}:Tenure.settle_doubts",
@@ -70,7 +71,10 @@ MUTANTS = (
     ),
     Mutant("doubts never settle", f"{TENURE}:Tenure.settle_doubts", "in self.desk.doubts", "in ()"),
     Mutant(
-        "a doubt does not hold its thread", f"{DESK}:Desk.doubt", "self.outbox.fly(command.thread, command.rank)", "()"
+        "a doubt does not hold its thread",
+        f"{DOUBTS}:Doubts.add",
+        "self._outbox.fly(command.thread, command.rank)",
+        "()",
     ),
     Mutant(
         "repeats without limit",
@@ -89,8 +93,8 @@ MUTANTS = (
     # ends
     Mutant(
         "a doubt that ended waits again",
-        f"{DESK}:Desk._undoubt",
-        "if self.memory.ended(command_id) is not None",
+        f"{DOUBTS}:Doubts._let_go",
+        "if self._memory.ended(command_id) is not None",
         "if False",
         NO_LOOK_FOR_ENDS,
     ),
