@@ -61,7 +61,9 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def prometheus(folder: Path, targets: Sequence[str], shorter: Mapping[str, str]) -> AsyncIterator[Prometheus]:
+async def prometheus(
+    folder: Path, targets: Sequence[str], shorter: Mapping[str, str], flags: Sequence[str] = ()
+) -> AsyncIterator[Prometheus]:
     """Start one that scrapes these `host:port`s each second. `shorter`: what to put for spans in the rules, e.g.
     {"10m": "5s"}, so that an alert need not be waited for as long as at night."""
     for rules in RULES.glob("*.yaml"):
@@ -83,6 +85,7 @@ async def prometheus(folder: Path, targets: Sequence[str], shorter: Mapping[str,
         f"--config.file={configuration}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
+        *flags,
         stdout=DEVNULL,
         stderr=DEVNULL,
     )
