@@ -155,10 +155,15 @@ class Redrive:
                 yield letter, Foreseen(stopped), None
             elif letter.is_partial:
                 partial.append(letter)
+            elif trouble := await self.setup.sources.learn([letter.original]):
+                yield trouble
+                return
             else:
                 yield self._foretold(letter, letter.original, lanes)
         for letter in partial:
             whole = await self._again(letter)
+            if isinstance(whole, Record):
+                whole = await self.setup.sources.learn([whole]) or whole
             if isinstance(whole, Trouble):
                 yield whole
                 return

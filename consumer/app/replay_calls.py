@@ -17,7 +17,17 @@ from consumer.app.masking import masked
 from consumer.app.moments import read_ago
 from consumer.app.profiles import lane_profile
 from consumer.app.replay_sending import AHEAD_RECORDS, Dispatch, Published, Recorded, Sent, published_of, send, wish_of
-from consumer.app.replaying import Foreseen, Range, RangeError, Reading, Wish, foresee, frozen, read_range, settings_of
+from consumer.app.replaying import (
+    Foreseen,
+    Range,
+    RangeError,
+    Reading,
+    Wish,
+    foresee,
+    frozen,
+    read_learned,
+    settings_of,
+)
 from consumer.app.setup import Setup
 from consumer.core.model import Plan, Planned
 from consumer.core.plan import Planner
@@ -27,7 +37,6 @@ from consumer.core.replay_selection import Selection
 from consumer.core.templates import nearest
 from consumer.core.units import parse_seconds
 from consumer.streams.ranges import Bound, Offset
-from schemas.events import EVENT_TYPES
 
 FINE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
 REASON_CHARACTERS = 500
@@ -108,7 +117,7 @@ def wish_from(setup: Setup, words: Words) -> Wish:
     routes = {loaded.route.id: loaded.route.lane for loaded in setup.routes.routes}
     _known("lane", lanes, config.lanes)
     _known("route", words.routes, routes)
-    _known("type", words.types, EVENT_TYPES)
+    _known("type", words.types, setup.sources.types.models)
     if words.routes and not words.lanes:
         lanes = tuple(dict.fromkeys(routes[name] for name in words.routes))
     strangers = [name for name in words.routes if routes[name] not in lanes]
@@ -283,8 +292,9 @@ def _told_sent(
 async def _print_texts(setup: Setup, foreseen: Foreseen, *, reveal: bool) -> None:
     """What people would read, in the most personal wording."""
     wish, reading = foreseen.wish, Reading(setup, foreseen.wish)
-    planners = {lane: Planner(lane_profile(setup.config, lane), setup.routes) for lane in wish.lanes}
-    async for records in read_range(settings_of(setup), wish.range, foreseen.stretches):
+    formats = setup.sources.formats
+    planners = {lane: Planner(lane_profile(setup.config, lane, formats), setup.routes) for lane in wish.lanes}
+    async for records in read_learned(setup, wish.range, foreseen.stretches):
         for record in records:
             for lane, found in reading.found(record):
                 wanted = foreseen.forecasts[lane].wanted(record, found, foreseen.now)

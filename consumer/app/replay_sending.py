@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Any
 
 from consumer.app import wiring
-from consumer.app.replaying import Foreseen, Range, RangeError, Reading, Wish, read_range, settings_of
+from consumer.app.replaying import Foreseen, Range, RangeError, Reading, Wish, read_learned
 from consumer.app.setup import Setup
 from consumer.core.backfill import Malformed, backfilled_of, is_backfilled
 from consumer.core.model import Position, Record, TopicPartition, Trouble
@@ -228,7 +228,7 @@ class _Part:
 
     async def _publish(self, door: BackfillDoor, brake: "_Brake") -> Trouble | None:
         wish, reading = self._foreseen.wish, Reading(self._setup, self._foreseen.wish)
-        async for records in read_range(settings_of(self._setup), wish.range, self._foreseen.stretches):
+        async for records in read_learned(self._setup, wish.range, self._foreseen.stretches):
             for record in records:
                 if trouble := await self._put(record, reading, door):
                     return trouble

@@ -10,9 +10,9 @@ from consumer.app import wiring
 from consumer.app.profiles import lane_profile
 from consumer.app.setup import Setup
 from consumer.app.tables import all_rows
-from consumer.core.decode import Undecodable, decode
+from consumer.core.formats import Opened
 from consumer.core.hindsight import Hindsight
-from consumer.core.model import Ignored, Position, Record, TopicPartition, Trouble
+from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.plan import Planner
 from consumer.core.ports import Entry
 from consumer.core.replay import Asked, Forecast, Foresight, Listed, Outlook
@@ -33,7 +33,6 @@ SKEW_SECONDS = 3600.0
 LINES_AT_ONCE = 1000
 LINES_TOPIC = "lines"
 
-Found = Event | Undecodable | Ignored
 Watch = Callable[[int, int], None]
 """Told now and then how many records have been read, and out of how many (0: nobody knows)."""
 
@@ -118,6 +117,14 @@ async def read_range(
             yield records
 
 
+async def read_learned(setup: Setup, wanted: Range, stretches: Sequence[Stretch]) -> AsyncIterator[Sequence[Record]]:
+    """The same, with the schemas that the records need. Raises RangeError where the registry does not give them."""
+    async for records in read_range(settings_of(setup), wanted, stretches):
+        if trouble := await setup.sources.learn(records):
+            raise RangeError(_words(trouble))
+        yield records
+
+
 def _read_lines(path: str) -> Iterator[Sequence[Record]]:
     """A file to its end. A line without a time of its own has arrived just now."""
     found: list[Record] = []
@@ -144,7 +151,7 @@ def _words(trouble: Trouble) -> str:
 
 
 async def _outlook(setup: Setup, wish: Wish, lane: str, foreseen: Foreseen) -> Outlook:
-    profile = lane_profile(setup.config, lane)
+    profile = lane_profile(setup.config, lane, setup.sources.formats)
     hindsight = Hindsight(profile.memory_seconds)
     bound = wish.range.since
     since = bound - SKEW_SECONDS if isinstance(bound, float) else None
@@ -245,7 +252,7 @@ async def foresee(setup: Setup, wish: Wish, stretches: list[Stretch], watch: Wat
     foreseen.forecasts = {lane: Forecast(outlook, wish.asked) for lane, outlook in outlooks.items()}
     reading = Reading(setup, wish)
     records = sum(stretch.records for stretch in stretches)
-    async for slice_ in read_range(settings_of(setup), wish.range, stretches):
+    async for slice_ in read_learned(setup, wish.range, stretches):
         for record in slice_:
             for lane, found in reading.found(record):
                 foreseen.forecasts[lane].see(record, found)
@@ -272,17 +279,19 @@ class Reading:
             limits.setdefault(setup.config.lanes[lane].event_limit, []).append(lane)
         self._limits = list(limits.items())
         self._whole = wish.selection.whole
+        self._formats = setup.sources.formats
         self.passed_over = 0
 
-    def found(self, record: Record) -> Iterator[tuple[str, Found]]:
+    def found(self, record: Record) -> Iterator[tuple[str, Opened]]:
         """What the bytes are to each lane; nothing where the selection passes over them."""
-        if not self._whole and not self._selection.may_have(record.value):
+        if not self._whole and self._formats.is_plain(record) and not self._selection.may_have(record.value):
             self.passed_over += 1
             return
         for limit, lanes in self._limits:
-            event = decode(record.value, limit)
+            opened = self._formats.read(record, limit)
+            event = opened.event
             if not self._whole and not (isinstance(event, Event) and self._selection.has(event)):
                 self.passed_over += 1
                 return
             for lane in lanes:
-                yield lane, event
+                yield lane, opened

@@ -10,7 +10,6 @@ from consumer.app.profiles import backfill_topic, lane_profile
 from consumer.app.setup import Setup
 from consumer.app.why_dossier import Dossier, Looked, Question, Sight
 from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
-from consumer.core.decode import decode
 from consumer.core.model import Plan, Position, Record, Trouble
 from consumer.core.ports import Entry
 from consumer.core.sending import is_sending
@@ -46,7 +45,9 @@ class _Search:
         self._settings = settings
         self._reader = reader
         self._question = question
-        self._explainers = {lane: Explainer(lane_profile(setup.config, lane), setup.routes) for lane in question.lanes}
+        self._formats = setup.sources.formats
+        profiles = {lane: lane_profile(setup.config, lane, self._formats) for lane in question.lanes}
+        self._explainers = {lane: Explainer(profile, setup.routes) for lane, profile in profiles.items()}
         self._limit = max(setup.config.lanes[lane].event_limit for lane in question.lanes)
 
     async def run(self) -> Trouble | None:
@@ -125,6 +126,8 @@ class _Search:
         async for found in self._reader.read(stretches):
             if isinstance(found, Trouble):
                 return found
+            if trouble := await self._setup.sources.learn([self._original(record)[0] for record in found]):
+                return trouble
             count += len(found)
             for record in found:
                 note(record)
@@ -137,7 +140,7 @@ class _Search:
         if not subject.may_be_in(record):
             return
         original, _ = self._original(record)
-        event = decode(original.value, self._limit)
+        event = self._formats.read(original, self._limit).event
         if isinstance(event, Event):
             kind = subject.kind_in(event)
             if kind is not None:
@@ -164,7 +167,7 @@ class _Search:
             return
         original, old = self._original(record)
         lane = next((each for each in self._question.lanes if backfill_topic(each) == record.position.topic), None)
-        event = decode(original.value, self._limit)
+        event = self._formats.read(original, self._limit).event
         explained = {
             name: explainer.explain(record) for name, explainer in self._explainers.items() if lane in (None, name)
         }

@@ -82,6 +82,11 @@ class Formats:
             return Opened(record, made)
         return Opened(replace(record, value=made), self.types.decode(made, bytes_limit))
 
+    def is_plain(self, record: Record) -> bool:
+        """Whether what the event says stands in the record's own bytes as it is."""
+        source = self._sources.get(record.position.topic, _USUAL)
+        return record.value is None or _is_plain(source, record, record.value)
+
     def wanted_schema(self, record: Record) -> int | None:
         """The number of the schema that the registry must be asked for before the record can be read."""
         source = self._sources.get(record.position.topic, _USUAL)

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from consumer.core.backfill import Backfilled, next_life
 from consumer.core.compiled import CompiledRoute, Ladder
-from consumer.core.decode import Undecodable
+from consumer.core.event_types import Read
+from consumer.core.formats import Opened
 from consumer.core.hindsight import FirstEnd, Hindsight
 from consumer.core.model import Command, Ended, Ignored, Outcome, Plan, Planned, Position, Record, Rejected
 from consumer.core.model import TopicPartition as TopicPartition
@@ -21,7 +22,6 @@ from consumer.core.packed import Packed
 from consumer.core.plan import LaneProfile, Planner, Reading, Way
 from consumer.core.replay_quota import Estimate, Pace, Sayings
 from consumer.core.routes import RouteSet
-from schemas.envelope import Event
 
 _RANK_BIAS = 1 << 62
 _RANK_LIMIT = (1 << 64) - 1
@@ -140,8 +140,9 @@ class Forecast:
 
     # --- the first reading --------------------------------------------------------------------------------------------
 
-    def see(self, record: Record, event: Event | Undecodable | Ignored) -> None:
-        """Judge every command that the record would become; `event` is what its bytes were decoded to."""
+    def see(self, record: Record, event: Read | Opened) -> None:
+        """Judge every command that the record would become; `event` is what its bytes were decoded to, with what was
+        in its envelope where it had one."""
         plan = self._plan(record, event)
         if isinstance(plan, Ignored):
             self.ignored[plan.reason] += 1
@@ -150,13 +151,14 @@ class Forecast:
         else:
             self._see_planned(record, plan)
 
-    def _plan(self, record: Record, event: Event | Undecodable | Ignored) -> Plan:
+    def _plan(self, record: Record, event: Read | Opened) -> Plan:
         topic = record.position.topic
         way = self._ways.get(topic)
         if way is None:
             # What a plan asks of it is the same for all records of a topic.
             way = self._ways[topic] = Way(topic, self._outlook.now, self._asked.of(record))
-        return self._outlook.foresight.plan_event(record, way, event)
+        read = event if isinstance(event, Opened) else Opened(record, event)
+        return self._outlook.foresight.plan_event(read.record, way, read.event)
 
     def _see_planned(self, record: Record, plan: Planned) -> None:
         for rejection in plan.rejections:
@@ -273,7 +275,7 @@ class Forecast:
     # --- the second reading -------------------------------------------------------------------------------------------
 
     def wanted(
-        self, record: Record, event: Event | Undecodable | Ignored, now: float, *, published: bool = False
+        self, record: Record, event: Read | Opened, now: float, *, published: bool = False
     ) -> tuple[Backfilled, int] | None:
         """The record as it is to be published, and how many commands that are; None where it tells nobody.
         `published`: it was already, so that its copies are not. What has expired since the plan is counted in `late`.

@@ -10,6 +10,7 @@ import pytest
 from consumer.core.backfill import Backfilled, next_life
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.decode import decode
+from consumer.core.formats import PLAIN
 from consumer.core.hindsight import Hindsight
 from consumer.core.model import Capacity, Command, Quota, Record, TopicPartition
 from consumer.core.parking import Sleeper, parked_records
@@ -18,6 +19,7 @@ from consumer.core.profile import Mode
 from consumer.core.replay import Asked, Forecast, Foresight, Outlook
 from consumer.core.replay_quota import Pace, Sayings
 from schemas.journal import AnyRecord, Claim, Landing, Outcomes
+from tests.core.formats import structured
 from tests.core.journal import Log, attempt, parcel
 from tests.core.journal import columns as plain_columns
 from tests.core.planning import AT, READY, SHOPS, bonus, order, planned, record, routes
@@ -307,3 +309,11 @@ def test_a_route_that_must_not_coarsen_does_not() -> None:
         firm = replace(one, terms=replace(one.terms, ladder=False))
         found.add(replace(firm, wordings=(one.wordings[0]._replace(text=text), one.wordings[1])))
     assert found.estimate(2, 2, IMSHOP).texts_coarse == 2
+
+
+def test_an_event_in_an_envelope_is_judged_as_its_lane_will_judge_it() -> None:
+    wrapped = structured(order())
+    (command,) = planned(Planner(PROFILE, routes()).plan(wrapped)).commands
+    case = Case(journal=[ended("delivered", command.id, command.digest)])
+    case.forecast.see(wrapped, PLAIN.read(wrapped, 1 << 20))
+    assert case.fates == {("delivered", "journal"): 1}
