@@ -116,7 +116,8 @@ def _live(setup: "Setup", wish: _Wish, routes: "list[LoadedRoute]") -> "list[Sou
 
     found = asyncio.run(_records(setup, wish, routes))
     if isinstance(found, Failure):
-        leave(f"cannot be read: {found.reason} {found.detail}".strip(), FAILED)
+        where = "; `vestnik doctor` looks at the brokers that the configuration names" if wish.at is None else ""
+        leave(f"{wish.at or 'the topics'} cannot be read: {found.reason} {found.detail}".rstrip() + where, FAILED)
     if not found:
         leave("no such event is in the topics", FAILED)
     return [record_source(setup, record) for record in found]
