@@ -17,6 +17,7 @@ class Packed:
         self._keys = _zeros(_FIRST_SLOTS)
         self.columns = [_zeros(_FIRST_SLOTS) for _ in range(columns)]
         self._mask = _FIRST_SLOTS - 1
+        self._most = _FULL * _FIRST_SLOTS
         self._count = 0
 
     def __len__(self) -> int:
@@ -28,10 +29,10 @@ class Packed:
     def add(self, key: int) -> bool:
         """Put it in; False when it was there."""
         slot = self._slot(key)
-        if self._keys[slot] != _EMPTY:
-            return False
-        self._fill(slot, key)
-        return True
+        new = self._keys[slot] == _EMPTY
+        if new:
+            self._fill(slot, key)
+        return new
 
     def get(self, key: int, column: int = 0) -> int:
         """The number of the column; 0 for a key that is not there."""
@@ -61,7 +62,7 @@ class Packed:
     def _fill(self, slot: int, key: int) -> int:
         self._keys[slot] = key or 1
         self._count += 1
-        if self._count > _FULL * len(self._keys):
+        if self._count > self._most:
             self._grow()
             return self._slot(key)
         return slot
@@ -69,7 +70,7 @@ class Packed:
     def _grow(self) -> None:
         keys, columns = self._keys, self.columns
         size = 2 * len(keys)
-        self._keys, self._mask = _zeros(size), size - 1
+        self._keys, self._mask, self._most = _zeros(size), size - 1, _FULL * size
         self.columns = [_zeros(size) for _ in columns]
         for old, key in enumerate(keys):
             if key != _EMPTY:

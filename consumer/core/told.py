@@ -31,7 +31,7 @@ def all_told(value: bytes, event: Event) -> bool:
 
 def _members_of(part: Part) -> int:
     """How many members of the text have become fields of a part and of all that is below it."""
-    count, fields = len(part.model_fields_set), part.__dict__
+    count, fields = len(part.__pydantic_fields_set__), part.__dict__
     for name in _parts_in(type(part)):
         below = fields[name]
         if below is not None:
