@@ -55,6 +55,7 @@ GAUGES = {
     "drift": ("conservation_drift_commands", "What does not add up between planned and ended. Must be 0."),
     "head_seconds": ("head_of_line_seconds", "How long the same record holds back a committed offset, at most."),
     "stuck_partitions": ("stuck_partitions", "Partitions that have records and give none."),
+    "unreadable_rows": ("unreadable_rows", "Rows of suppressions and of orders to the lane that were passed over."),
     "lag_records": ("lag_records", "Records not yet read."),
     "lag_seconds": ("lag_seconds", "Age of the oldest record not yet read."),
 }

@@ -300,7 +300,8 @@ class PartitionFreed(LaneFact):
 class LaneGauges(LaneFact):
     """How the lane stands, said about once a second. `holds` is why it is not faster: quota, ceiling, breaker,
     in_flight, blocked, no_data or none. `drift` is the conservation sum, which must be zero. `head_seconds`: how long
-    the same record has held back a committed offset, the longest of all partitions."""
+    the same record has held back a committed offset, the longest of all partitions. `unreadable_rows`: of the list of
+    suppressions and of the orders to lanes, passed over since the process began."""
 
     state: str
     waiting: int
@@ -321,6 +322,7 @@ class LaneGauges(LaneFact):
     parked: int = 0
     head_seconds: float = 0.0
     stuck_partitions: int = 0
+    unreadable_rows: int = 0
 
 
 Fact = LaneFact

@@ -2,8 +2,8 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 
 from consumer.core.caps import Told
 from consumer.core.desk import Desk
@@ -24,6 +24,8 @@ from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.outbox import Outbox
 from consumer.core.whereabouts import Whereabouts, whereabouts
+from consumer.engine.aloft import Aloft
+from consumer.engine.bell import Bell
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
 from consumer.engine.cutoff import Cutoff
@@ -72,11 +74,11 @@ class Lane:
         self._tenure: Tenure | None = None
         self._state = "starting"
         self._stopping = False
-        self._changed = asyncio.Event()
+        self._bell = Bell()
         sight = Sight(self.view, lambda: self._tenure, self._wanted)
         self._lookout = Lookout(settings, parts, self._clock, sight)
         self._claims = 0
-        self._aloft: set[asyncio.Task[None]] = set()
+        self._aloft = Aloft()
         # Requests that the drain's budget left without an answer.
         self.cut_off = 0
 
@@ -155,7 +157,7 @@ class Lane:
 
     async def _hold_office(self) -> None:
         """Stand by until assigned, then claim, recover and work until that assignment is over."""
-        await self._until(lambda: self._stopping or bool(self._assignment.partitions))
+        await self._bell.until(lambda: self._stopping or bool(self._assignment.partitions))
         generation = self._assignment.generation
         if self._stopping:
             return
@@ -167,7 +169,7 @@ class Lane:
             self._move("standby")
         if self._current(generation):
             # Deposed although the group still names us: let the other learn that it is not the owner, then claim anew.
-            await self._pause(RECLAIM_PAUSE_SECONDS)
+            await self._bell.pause(RECLAIM_PAUSE_SECONDS)
 
     def _current(self, generation: int) -> bool:
         return not self._stopping and self._assignment.generation == generation
@@ -194,7 +196,7 @@ class Lane:
                 return True
             if (self._memory.claim_offset or 0) > appended.offset:
                 # Somebody claims beside us: let the group say who is right before the next try.
-                await self._pause(RECLAIM_PAUSE_SECONDS)
+                await self._bell.pause(RECLAIM_PAUSE_SECONDS)
         return False
 
     def _renew(self, epoch: int, mine_before: int | None) -> bool:
@@ -249,7 +251,7 @@ class Lane:
                     self._parts.emit(OffsetsSkipped(self.id, *partition, count))
                 return True
             self._board.block("start", began.reason, began.detail)
-            await self._pause(PAUSE_SECONDS)
+            await self._bell.pause(PAUSE_SECONDS)
         return False
 
     async def _starting_offsets(self, tenure: Tenure) -> Starts | NoStart | Trouble:
@@ -264,12 +266,12 @@ class Lane:
             running = [
                 loops.create_task(tenure.intake.consume()),
                 loops.create_task(tenure.intake.letters.bury()),
-                loops.create_task(tenure.dispatch(self._launch)),
+                loops.create_task(tenure.dispatch(partial(self._aloft.launch, self._tasks))),
                 loops.create_task(tenure.tend()),
                 loops.create_task(tenure.settle_doubts(claimed_at)),
                 loops.create_task(tenure.commit()),
             ]
-            await self._until(lambda: not self._current(generation) or self._tenure is not tenure)
+            await self._bell.until(lambda: not self._current(generation) or self._tenure is not tenure)
             for task in running:
                 task.cancel()
 
@@ -292,12 +294,6 @@ class Lane:
             self._board.clear_all(FLOOD)
             self._stir()
 
-    def _launch(self, flight: Coroutine[None, None, None]) -> None:
-        """Flights belong to the lane, not to a tenure: they land whoever owns it by then."""
-        task = self._tasks.create_task(flight)
-        self._aloft.add(task)
-        task.add_done_callback(self._aloft.discard)
-
     async def _settle_up(self, tenure: Tenure, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -309,19 +305,14 @@ class Lane:
     async def _leave(self) -> None:
         """Flights finish within the budget, then count as unsure; commit."""
         self._move("draining")
-        await self._landed(self._settings.drain_seconds)
+        await self._aloft.landed(self._settings.drain_seconds)
         self.cut_off = len(self._aloft)
         self._office.cutoff.cancel()
-        await self._landed(LANDING_SECONDS)
-        for flight in self._aloft:
-            # The journal takes nothing: these stay in doubt, which the next owner settles.
-            flight.cancel()
+        await self._aloft.landed(LANDING_SECONDS)
+        # The journal takes nothing: these stay in doubt, which the next owner settles.
+        self._aloft.cancel()
         if self._tenure is not None:
             await self._settle_up(self._tenure, LANDING_SECONDS)
-
-    async def _landed(self, seconds: float) -> None:
-        if self._aloft:
-            await asyncio.wait(self._aloft, timeout=seconds)
 
     # --- how it stands ------------------------------------------------------------------------------------------------
 
@@ -343,6 +334,7 @@ class Lane:
             heads=self._lookout.heads,
             stuck=self._lookout.stuck,
             now=self._board.now() if self._state != "starting" else 0.0,
+            unreadable_rows=self._watchlist.unreadable + self._switch.unreadable,
         )
         return view if tenure is None else tenure.show(view)
 
@@ -377,20 +369,6 @@ class Lane:
         return self._clock.now() if self._clock.anchored else self._parts.wall()
 
     def _stir(self) -> None:
-        self._changed.set()
+        self._bell.ring()
         if self._tenure is not None:
             self._tenure.wake()
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._changed.clear()
-            await self._changed.wait()
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than until something changes."""
-        self._changed.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return

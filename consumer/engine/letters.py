@@ -8,6 +8,7 @@ from consumer.core.desk import Desk
 from consumer.core.facts import DeadLettered
 from consumer.core.model import Record, Rejection, TopicPartition
 from consumer.core.ports import DeadLetter
+from consumer.engine.bell import Bell
 from consumer.engine.flight import Office, bury, report_ends
 
 LETTERS_AT_ONCE = 50
@@ -39,19 +40,19 @@ class Letters:
         self._letters: deque[Letter] = deque()
         self._counts: Counter[TopicPartition] = Counter()
         self._bytes = 0
-        self._wake = asyncio.Event()
+        self._bell = Bell()
 
     def put(self, record: Record, rejection: Rejection) -> None:
         letter = Letter(record, rejection)
         self._letters.append(letter)
         self._counts[record.position.topic_partition] += 1
         self._bytes += letter.size
-        self._wake.set()
+        self._bell.ring()
 
     def wake(self) -> None:
         """Somebody may have been sentenced."""
         if self._desk.bisection.sentences:
-            self._wake.set()
+            self._bell.ring()
 
     def full(self, partition: TopicPartition) -> bool:
         """Whether the partition must not be read on for now."""
@@ -61,9 +62,7 @@ class Letters:
         """Write letters for ever; only then is their record's part settled, or their command ended."""
         loop = asyncio.get_running_loop()
         while True:
-            while not self._letters and not self._desk.bisection.sentences:
-                self._wake.clear()
-                await self._wake.wait()
+            await self._bell.until(lambda: bool(self._letters or self._desk.bisection.sentences))
             began = loop.time()
             written = await self._bury_commands() + await self._bury_records()
             await asyncio.sleep(max(0.0, began + written / self._per_second - loop.time()))

@@ -34,6 +34,11 @@ class Switch:
         """How often somebody said that the lane may go on; whoever stopped it for a person's sake looks at it."""
         return self._control.resumes
 
+    @property
+    def unreadable(self) -> int:
+        """Orders to the lane that said nothing to this version."""
+        return self._control.unreadable
+
     async def start(self) -> None:
         if self._table is not None:
             await self._table.start()

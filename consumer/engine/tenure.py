@@ -22,6 +22,7 @@ from consumer.core.model import (
     Outcome,
     TopicPartition,
 )
+from consumer.engine.bell import Bell
 from consumer.engine.eviction import Evictions
 from consumer.engine.flight import Flight, Office, report_ends
 from consumer.engine.gate import Gate, Grant
@@ -51,7 +52,7 @@ class Tenure:
         self.intake = Intake(office, settings, desk, self.wake)
         self._office = office
         self._settings = settings
-        self._wake = asyncio.Event()
+        self._bell = Bell()
         self._commit_lock = asyncio.Lock()
         self._number = 0
         self._repeats = Repeats(office, desk, gate)
@@ -68,20 +69,15 @@ class Tenure:
     def wake(self) -> None:
         """Something changed that may let a request go out, or put somebody to sleep, or ask for a letter."""
         self._night.fall()
-        self._wake.set()
+        self._bell.ring()
         self.intake.letters.wake()
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            self._wake.clear()
-            await self._wake.wait()
 
     # --- requests out -------------------------------------------------------------------------------------------------
 
     async def dispatch(self, launch: Launch) -> None:
         """Something is due, a slot is free, the credential is fresh, the gate grants: only now is a batch bound."""
         while True:
-            await self._until(lambda: self._due and self._slot_free())
+            await self._bell.until(lambda: self._due and self._slot_free())
             # Patience first: a key that was mended while the lane was blocked is read after it, not before.
             await self.gate.patience()
             unfit = await self._office.parts.sink.ready()

@@ -47,6 +47,7 @@ class LaneView:
     heads: tuple[Head, ...] = ()
     stuck: tuple[Stuck, ...] = ()
     now: float = 0.0
+    unreadable_rows: int = 0
     read: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
@@ -73,4 +74,5 @@ def gauges(view: LaneView) -> LaneGauges:
         parked=view.parked,
         head_seconds=view.now - view.heads[0].since if view.heads else 0.0,
         stuck_partitions=len(view.stuck),
+        unreadable_rows=view.unreadable_rows,
     )

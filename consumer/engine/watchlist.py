@@ -40,6 +40,11 @@ class Watchlist:
         """Whether this recipient is not to be told at that moment, in broker seconds."""
         return self._list is not None and self._list.lists(recipient, now)
 
+    @property
+    def unreadable(self) -> int:
+        """Rows of the list that said nothing to this version."""
+        return 0 if self._list is None else self._list.unreadable
+
     async def start(self) -> None:
         if self._parts is not None:
             await self._parts.table.start()

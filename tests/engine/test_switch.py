@@ -53,6 +53,19 @@ async def test_a_paused_lane_reads_on_keeps_its_offsets_and_sends_at_once_when_i
 
 
 @virtual
+async def test_an_order_that_nobody_can_read_changes_nothing_and_is_counted() -> None:
+    world = World()
+    process = world.process(controlled=True).start()
+    await seconds(10)
+    await pause(world)
+    await world.table(topic=CONTROL).put(b"push", b"on with it")
+    await seconds(1)
+    assert blockages(process) == ["paused"]
+    assert process.said(LaneGauges)[-1].unreadable_rows == 1
+    await process.stop()
+
+
+@virtual
 async def test_a_pause_outlives_the_process_and_holds_from_the_first_moment_of_the_next() -> None:
     world = World()
     await pause(world)

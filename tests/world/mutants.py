@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant(
         "a replay makes old news fresh", f"{PLAN}:Planner._life", "min(happened + ttl", "min(reading.way.came + ttl"
     ),
-    Mutant("a replay tells nobody again", f"{PLAN}:Planner._commands", "recipient, *way.salt", "recipient"),
+    Mutant("a replay tells nobody again", f"{PLAN}:Planner._commands", "spelt(recipient) + salt", "spelt(recipient)"),
     # keys of requests
     Mutant(
         "a repeat that did not happen undoes the request",
@@ -215,8 +215,8 @@ MUTANTS = (
     Mutant(
         "a drain cancels flights",
         f"{LANE}:Lane._leave",
-        "await self._landed(self._settings.drain_seconds)",
-        "[f.cancel() for f in self._aloft]",
+        "await self._aloft.landed(self._settings.drain_seconds)",
+        "self._aloft.cancel()",
     ),
     Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping() or", "False or"),
     Mutant(

@@ -1,0 +1,28 @@
+"""The flights of a lane. They are the lane's, not a tenure's: they land whoever owns it by then."""
+
+import asyncio
+from collections.abc import Coroutine
+
+
+class Aloft:
+    """What is under way between its request and its landing."""
+
+    def __init__(self) -> None:
+        self._flights: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    def launch(self, tasks: asyncio.TaskGroup, flight: Coroutine[None, None, None]) -> None:
+        task = tasks.create_task(flight)
+        self._flights.add(task)
+        task.add_done_callback(self._flights.discard)
+
+    async def landed(self, seconds: float) -> None:
+        """Wait until all have landed, so long at the most."""
+        if self._flights:
+            await asyncio.wait(self._flights, timeout=seconds)
+
+    def cancel(self) -> None:
+        for flight in self._flights:
+            flight.cancel()
