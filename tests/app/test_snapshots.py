@@ -71,7 +71,7 @@ def test_snapshots_are_written_beside_examples_that_say_something(folder: Path) 
         (
             "order-paid:",
             "order-gone:",
-            1,
+            2,
             "route order-paid says something of order_paid.json, and the snapshot has no",
         ),
         (
