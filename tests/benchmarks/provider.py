@@ -122,7 +122,8 @@ class Provider:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, bufsize=1
         )
         self._told: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self.url = str(json.loads(self._told.get(timeout=START_SECONDS))["url"])
         return self
 
@@ -152,6 +153,11 @@ class Provider:
             self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
+            self._process.wait(timeout=5)
+        # Its pipe has ended, and so has whoever listened.
+        self._listener.join(timeout=5)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ import os
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,18 @@ class Process:
         return self.popen.pid
 
     @property
+    def alive(self) -> bool:
+        return self.popen is not None and self.popen.poll() is None
+
+    def state(self) -> dict[str, Any]:
+        """What Vestnik says of itself on its admin port; empty while it does not answer."""
+        port = self.environment["VESTNIK_ADMIN_PORT"]
+        with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api/state", timeout=5) as answer:
+            told: dict[str, Any] = json.load(answer)
+            return told
+        return {}
+
+    @property
     def cpu_seconds(self) -> float:
         """What it has used so far, of all its threads."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -133,7 +146,7 @@ def watched(provider: Provider, process: Process, seconds: float = GOAL_SECONDS)
     """Wait for the provider's goal, no longer than a while and than the contestant lives."""
     deadline = time.monotonic() + seconds
     while (found := provider.reached(0.1)) is None:
-        dead = process.popen is not None and process.popen.poll() is not None
+        dead = not process.alive
         if dead or time.monotonic() > deadline:
             raise NotDone(process.last_words or ("ended" if dead else "nothing came within the time"))
     return found

@@ -1,0 +1,102 @@
+"""All benchmarks at a modest size, and what became of the ratios that were recorded the last time.
+
+`python -m tests.benchmarks.every --compare` prints each ratio beside the recorded one and fails only where more than a
+third is lost: machines are noisy, and a guard that cries wolf is switched off. `--record` writes the new ones down.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks import outbox, plan, standing, whole
+
+RECORDED = Path(__file__).with_name("recorded.json")
+GROSS_LOSS = 1 / 3
+EVENTS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A ratio then and now; more is better. `before` is None where there is none yet, `now` where it was not
+    measured."""
+
+    name: str
+    before: float | None
+    now: float | None
+
+    @property
+    def is_gross_loss(self) -> bool:
+        return self.before is not None and self.now is not None and self.now < self.before * (1 - GROSS_LOSS)
+
+
+def changes(recorded: Mapping[str, float], found: Mapping[str, float]) -> list[Change]:
+    names = dict.fromkeys((*recorded, *found))
+    return [Change(name, recorded.get(name), found.get(name)) for name in names]
+
+
+def ratios(whole_job: Path, pure_way: Path) -> dict[str, float]:
+    """What can be compared from one run to the next: shares of the same CPU, more is better."""
+    job = json.loads(whole_job.read_text())
+    found: dict[str, float] = dict(job["ratios"])
+    costs = {score["job"]: score["us_per_event"] for score in job["scores"] if score["contestant"] == "vestnik"}
+    pure = {row["way"]: row["us_per_event"] for row in json.loads(pure_way.read_text())}
+    if {"orders", "coalesced"} <= costs.keys():
+        found["a request an event/coalesced, CPU"] = round(costs["orders"] / costs["coalesced"], 2)
+    if "coalesced" in costs:
+        found["plan and put/coalesced, CPU"] = round(pure["plan and put, twelve texts"] / costs["coalesced"], 3)
+    found["decode/plan of a personal text, CPU"] = round(pure["decode"] / pure["plan, personal texts"], 3)
+    return found
+
+
+def table(told: Sequence[Change]) -> Table:
+    made = Table(title="Ratios, more is better")
+    made.add_column("ratio")
+    for name in ("recorded", "now", ""):
+        made.add_column(name, justify="right")
+    for each in told:
+        before, now = (("–" if value is None else f"{value:.2f}") for value in (each.before, each.now))
+        made.add_row(each.name, before, now, "lost more than a third" if each.is_gross_loss else "")
+    return made
+
+
+def measured(folder: Path, options: argparse.Namespace) -> dict[str, float]:
+    events = str(options.events)
+    where = ["--bootstrap", options.bootstrap] if options.bootstrap else []
+    outbox.main(["--commands", str(10 * options.events), "--groups", str(5 * options.events)])
+    plan.main(["--json", str(folder / "plan.json"), "--events", events])
+    work = ["--events", events, "--coalesced", str(5 * options.events), "--latency-ms", *options.latency_ms]
+    names = ["--contestants", *options.contestants]
+    whole.main(["--json", str(folder / "whole.json"), *work, *names, *where])
+    if not options.brief:
+        standing.main(["--waiting", str(10 * options.events), "--journal", str(50 * options.events), *where])
+    return ratios(folder / "whole.json", folder / "plan.json")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.every", description=__doc__)
+    parser.add_argument("--events", type=int, default=EVENTS)
+    parser.add_argument("--latency-ms", nargs="+", default=["20"])
+    parser.add_argument("--contestants", nargs="+", default=list(whole.peers.CONTESTANTS))
+    parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
+    parser.add_argument("--brief", action="store_true", help="without what takes minutes")
+    parser.add_argument("--compare", action="store_true", help="fail where more than a third of a ratio is lost")
+    parser.add_argument("--record", action="store_true", help="write the ratios down for the next time")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        found = measured(Path(folder), options)
+    told = changes(json.loads(RECORDED.read_text()) if RECORDED.exists() else {}, found)
+    Console(width=120).print(table(told))
+    if options.record:
+        RECORDED.write_text(json.dumps(found, indent=2) + "\n")
+    return int(options.compare and any(each.is_gross_loss for each in told))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,287 @@
+"""A consumer while little happens: its memory, how soon it starts and tells, and what a long journal costs it.
+
+Run it with `python -m tests.benchmarks.standing`. On the embedded broker the latency is that broker's, which answers an
+empty fetch only after its whole wait; give `--bootstrap` a real Kafka to learn Vestnik's own.
+"""
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import Producer
+from rich.console import Console
+from rich.table import Table
+
+from consumer.catalogue import catalogue_files
+from consumer.core.landing import attempt_records
+from consumer.core.model import Batch, Command, Message, Outcome, Parcel, Position, Priority, Terms
+from consumer.streams.lines import LinesJournal
+from schemas.journal import Claim, Landing
+from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
+from tests.benchmarks.peers import CONTESTANTS
+from tests.benchmarks.provider import Provider
+from tests.benchmarks.stage import Broker, NotDone, Process, broker, topics_for_lane, watched, written
+from tests.kafka.server import free_port
+
+WARM_UP = 50
+IDLE_SECONDS = 5.0
+PER_SECOND = 100
+CHUNK = 10_000
+PER_REQUEST = 1000
+WAIT_SECONDS = 300.0
+# A lane of so few requests must have a wording that many share.
+LADDER = {"wordings": [*ORDERS.route["wordings"], {"title": "Заказ ждёт вас", "text": "Подробности в приложении"}]}
+APP, STAFF = "app-push", "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number, and what it is."""
+
+    name: str
+    value: float
+    unit: str
+    wanted: str = ""
+
+
+class Bench:
+    """A broker, a provider and a folder for everything."""
+
+    def __init__(self, stage: Broker, provider: Provider, folder: Path) -> None:
+        self._stage = stage
+        self._provider = provider
+        self._folder = folder
+
+    # --- memory -------------------------------------------------------------------------------------------------------
+
+    def idle(self) -> Iterator[Figure]:
+        """Two lanes with the shipped catalogue, and nothing to do."""
+        document = self._document(ORDERS, APP)
+        lane = document["lanes"][APP]
+        document["lanes"] = {
+            APP: lane,
+            STAFF: {**lane, "provider": {**lane["provider"], "url": f"{self._provider.url}s"}},
+        }
+        for name in document["lanes"]:
+            topics_for_lane(self._stage, name)
+        path = written(self._folder / "idle", document, [])
+        for name, text in catalogue_files().items():
+            file = self._folder / "idle" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        (self._folder / "idle" / "routes" / "all.yaml").unlink()
+        process = self._process(path, "idle")
+        try:
+            self._until(process, "working")
+            time.sleep(IDLE_SECONDS)
+            yield Figure("memory, idle with the catalogue on two lanes", process.rss_mib, "MiB", "at most 105")
+        finally:
+            process.stop()
+
+    def waiting(self, count: int) -> Iterator[Figure]:
+        """Commands that wait because the lane has had its one request of the hour."""
+        lane = "waiting"
+        document = self._document(ORDERS, lane)
+        document["lanes"][lane] |= {"quota": {"requests": 1, "per": "1h"}, "in_flight": 1}
+        document["lanes"][lane]["backlog"] = {"commands": 2 * count, "bytes": "1GiB"}
+        topics_for_lane(self._stage, lane)
+        route = routes(ORDERS, lane)[0]
+        process = self._process(written(self._folder / lane, document, [{**route, **LADDER}]), lane)
+        try:
+            self._until(process, "working")
+            self._publish(lane, WARM_UP, 7)
+            self._until(process, "waiting", WARM_UP - 1)
+            before, began = process.rss_mib, process.cpu_seconds
+            for number in range(0, count, CHUNK):
+                self._publish(lane, min(CHUNK, count - number), 8 + number)
+                self._until(process, "waiting", WARM_UP - 1 + min(number + CHUNK, count))
+            more, spent = process.rss_mib - before, process.cpu_seconds - began
+            yield Figure(f"memory, {count:,} commands waiting", more, "MiB more", "at most 50 for 100,000")
+            yield Figure("memory of a waiting command, its text included", more * 1024 * 1024 / count, "bytes")
+            yield Figure("plan and put, a personal text", 1e6 * spent / count, "µs of CPU")
+        finally:
+            process.stop()
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def steady(self, seconds: float) -> Iterator[Figure]:
+        """So many events a second, and what lies between an event's publishing and its request at the provider."""
+        lane = "steady"
+        self._stage.make(f"{lane}-events")
+        topics_for_lane(self._stage, lane)
+        count = int(PER_SECOND * seconds)
+        self._provider.expect(WARM_UP)
+        self._stage.publish(f"{lane}-events", ORDERS.events(WARM_UP, 3))
+        path = written(self._folder / lane, self._document(ORDERS, lane), routes(ORDERS, lane))
+        process = self._process(path, lane)
+        try:
+            first = watched(self._provider, process, WAIT_SECONDS).first - process.began
+            yield Figure("start to first push, new journal", first, "s", "at most 2")
+            time.sleep(IDLE_SECONDS)
+            self._provider.expect(count, keep=True)
+            began = process.cpu_seconds
+            published = self._trickle(f"{lane}-events", ORDERS.events(count, 4))
+            arrived = watched(self._provider, process, WAIT_SECONDS).arrivals
+            waits = sorted(1000 * (arrived[who] - at) for who, at in published.items())
+            yield Figure(f"publish to push at {PER_SECOND}/s, p50", statistics.median(waits), "ms")
+            yield Figure(f"publish to push at {PER_SECOND}/s, p99", waits[int(len(waits) * 0.99)], "ms", "at most 30")
+            yield Figure(f"CPU at {PER_SECOND}/s", 1e6 * (process.cpu_seconds - began) / count, "µs an event")
+        finally:
+            process.stop()
+
+    def _trickle(self, topic: str, values: Sequence[bytes]) -> dict[str, float]:
+        producer = Producer({"bootstrap.servers": self._stage.bootstrap, "linger.ms": 0, "log_level": 2})
+        published, due = {}, time.monotonic()
+        for number, value in enumerate(values):
+            due += 1 / PER_SECOND
+            time.sleep(max(0.0, due - time.monotonic()))
+            published[json.loads(value)["customer"]["id"]] = time.monotonic()
+            producer.produce(topic, value, partition=number % self._stage.partitions)
+            producer.poll(0)
+        producer.flush(30)
+        return published
+
+    def long_journal(self, commands: int) -> Iterator[Figure]:
+        """A start after a clean stop, with a journal of that many commands in files."""
+        lane, place = "long", self._folder / "long"
+        document = self._document(COALESCED, lane) | {"source": {"lines": "events.jsonl", "out": "out"}}
+        del document["kafka"]
+        path = written(place, document, routes(COALESCED, lane))
+        (place / "out").mkdir()
+        journal = place / "out" / f"vestnik.journal.{lane}.jsonl"
+        asyncio.run(journal_of(commands, journal))
+        (place / "events.jsonl").write_bytes(b"\n".join(COALESCED.events(WARM_UP, 5)) + b"\n")
+        self._provider.expect(1)
+        process = self._process(path, lane, level="info")
+        try:
+            first = watched(self._provider, process, WAIT_SECONDS).first - process.began
+            told = re.search(r'"records": (\d+), "seconds": ([\d.]+)', process.log.read_text())
+            yield Figure(f"journal of {commands:,} commands", journal.stat().st_size / 1e6, "MB")
+            yield Figure(f"start to first push, journal of {commands:,} commands", first, "s", "at most 5")
+            if told is not None:
+                yield Figure("of that, reading back", float(told[2]), "s")
+            yield Figure("memory then", process.rss_mib, "MiB")
+        finally:
+            process.stop()
+
+    # --- a lane -------------------------------------------------------------------------------------------------------
+
+    def _document(self, job: Job, lane: str) -> dict[str, Any]:
+        topic = f"{lane}-events"
+        if lane not in ("long", "steady"):
+            self._stage.make(topic)
+        return configuration(job, self._stage.bootstrap, lane, topic, self._provider.url)
+
+    def _process(self, path: Path, name: str, level: str = "warning") -> Process:
+        command = CONTESTANTS["vestnik"].vestnik(embedded=self._stage.embedded is not None)
+        if name == "long":
+            command = CONTESTANTS["vestnik"].vestnik(embedded=False)
+        own = {"VESTNIK_LOG_LEVEL": level, "VESTNIK_ADMIN_PORT": str(free_port())}
+        process = Process([*command, str(path)], self._folder / f"{name}.log", own)
+        process.start()
+        return process
+
+    def _publish(self, lane: str, count: int, seed: int) -> None:
+        self._stage.publish(f"{lane}-events", ORDERS.events(count, seed))
+
+    def _until(self, process: Process, what: str, least: int = 0) -> None:
+        """Until all lanes work, or the lane has so many waiting; it says so by its log and its page."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline and process.alive:
+            state = process.state()
+            lanes = state["lanes"].values() if state else []
+            if what == "working" and lanes and all(lane["state"] == "working" for lane in lanes):
+                return
+            if what == "waiting" and lanes and sum(lane.get("waiting", 0) for lane in lanes) >= least:
+                return
+            time.sleep(0.3)
+        raise NotDone(process.last_words)
+
+
+# --- a journal --------------------------------------------------------------------------------------------------------
+
+
+async def journal_of(commands: int, path: Path) -> None:
+    """A journal of requests of 1000, all delivered, as an owner would have left it."""
+    journal = LinesJournal(path)
+    await journal.start()
+    await journal.append(Claim(epoch=1, member="earlier"))
+    now = time.time()
+    for number in range(0, commands, PER_REQUEST):
+        batch = Batch(f"1.{number}", 1, (_parcel(number, now),))
+        places = {each.id: (Position("long-events", 0, 0),) for each in batch.commands}
+        for record in attempt_records(batch, places):
+            await journal.append(record)
+        await journal.append(Landing(attempt=batch.id, epoch=1, verdict="delivered", outcome=Outcome.DELIVERED.value))
+    await journal.stop()
+
+
+def _parcel(number: int, now: float) -> Parcel:
+    message = Message(f"Вам начислили {number} бонусов", "Спасибо, что вы с нами!")
+    terms = Terms("bonus-accrued", Priority.LOW, 7200.0)
+    commands = tuple(_command(each, message, terms, now) for each in range(number, number + PER_REQUEST))
+    return Parcel(message, 0, commands)
+
+
+def _command(number: int, message: Message, terms: Terms, now: float) -> Command:
+    id_ = number.to_bytes(8) * 2
+    return Command(
+        id=id_[4:], terms=terms, recipient=str(number), wordings=(message,), deadline=now + 3600.0, arrived=now,
+        thread=number, rank=1, digest=id_[:4], source="long-events",
+    )  # fmt: skip
+
+
+# --- the table --------------------------------------------------------------------------------------------------------
+
+
+def table(figures: Sequence[Figure]) -> Table:
+    made = Table(title="While little happens")
+    for name in ("what", "figure", "unit", "wanted"):
+        made.add_column(name, justify="right" if name == "figure" else "left")
+    for each in figures:
+        made.add_row(
+            each.name, f"{each.value:,.2f}" if each.value < 10 else f"{each.value:,.0f}", each.unit, each.wanted
+        )
+    return made
+
+
+def measured(options: argparse.Namespace) -> list[Figure]:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        broker(options.bootstrap) as stage,
+        Provider() as told,
+    ):
+        bench = Bench(stage, told, Path(folder))
+        return [
+            *bench.idle(),
+            *bench.steady(options.seconds),
+            *bench.waiting(options.waiting),
+            *bench.long_journal(options.journal),
+        ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.standing", description=__doc__)
+    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument("--waiting", type=int, default=100_000, help="commands that wait")
+    parser.add_argument("--journal", type=int, default=1_000_000, help="commands in the journal that is read back")
+    parser.add_argument("--seconds", type=float, default=20.0, help=f"of {PER_SECOND} events a second")
+    parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
+    options = parser.parse_args(arguments)
+    figures = measured(options)
+    Console(width=120).print(table(figures))
+    if options.json is not None:
+        options.json.write_text(json.dumps({each.name: each.value for each in figures}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
