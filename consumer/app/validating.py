@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from consumer.core.decode import Undecodable, decode
-from consumer.core.model import Ignored, Position, Trouble
+from consumer.app.sources import Sources
+from consumer.core.confluent import MAGIC
+from consumer.core.decode import Undecodable
+from consumer.core.formats import PLAIN, Formats
+from consumer.core.mapping import UNMAPPED
+from consumer.core.model import Ignored, Position, Record, Trouble
 from consumer.core.templates import nearest
 from schemas.dead_letter import DeadReason
-from schemas.events import ANY_EVENT, EVENT_TYPES
 
 if TYPE_CHECKING:
     from consumer.streams.settings import KafkaSettings
@@ -47,10 +50,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes that should be an event, and where they stand."""
+    """Bytes that should be an event, and where they stand; of a topic the whole record, with its headers."""
 
     name: str
     value: bytes | None
+    record: Record | None = None
+
+    def as_record(self, topic: str) -> Record:
+        """The record; of a file one that might stand in that topic."""
+        return self.record or Record(Position(topic, 0, 0), 0.0, None, self.value)
 
 
 def position_of(source: str) -> Position | None:
@@ -61,6 +69,9 @@ def position_of(source: str) -> Position | None:
 
 def pieces(name: str, data: bytes) -> list[Piece]:
     """The events of a file: one as a whole, or one a line where every line by itself looks like one."""
+    if data.startswith(MAGIC):
+        # Confluent's wire format: its last byte may look like a line's end.
+        return [Piece(name, data)]
     lines = [line for line in data.split(b"\n") if line.strip()]
     if len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines):
         numbered = enumerate(data.split(b"\n"), 1)
@@ -69,37 +80,44 @@ def pieces(name: str, data: bytes) -> list[Piece]:
     return [Piece(name, data.rstrip(b"\r\n"))]
 
 
-async def fetched(settings: "KafkaSettings", position: Position) -> Piece | Trouble:
-    """The record at a position of a topic."""
+async def fetched(settings: "KafkaSettings", position: Position, sources: Sources) -> Piece | Trouble:
+    """The record at a position of a topic, and its schema where it needs one."""
     from consumer.streams.reading import read_one  # noqa: PLC0415
 
     record = await read_one(settings, position)
-    return (
-        record
-        if isinstance(record, Trouble)
-        else Piece(f"{position.topic}:{position.partition}:{position.offset}", record.value)
-    )
+    if isinstance(record, Trouble):
+        return record
+    name = f"{position.topic}:{position.partition}:{position.offset}"
+    return await sources.learn([record]) or Piece(name, record.value, record)
 
 
-def judged(piece: Piece, bytes_limit: int) -> Verdict:
-    """What a lane would say of it."""
-    made = decode(piece.value, bytes_limit)
+def judged(piece: Piece, bytes_limit: int, formats: Formats = PLAIN, topic: str = "") -> Verdict:
+    """What a lane would say of it, with the formats and mappings of its sources."""
+    opened = formats.read(piece.as_record(topic), bytes_limit)
+    made, value = opened.event, opened.record.value
     if isinstance(made, Ignored):
-        return _unknown(piece) if made.reason == "unknown_type" else Verdict(piece.name, "", made.reason, _TOMBSTONE)
+        return _passed_over(piece, made, value, formats)
     if isinstance(made, Undecodable):
         asked = made.reason in (DeadReason.SCHEMA, DeadReason.UNKNOWN_VERSION)
-        faults = tuple(_faults(piece.value or b"")) if asked else (Fault("", made.detail),)
-        return Verdict(piece.name, _type_of(piece.value), made.reason.value, faults)
+        faults = tuple(_faults(value or b"", formats)) if asked else (Fault("", made.detail),)
+        return Verdict(piece.name, _type_of(value), made.reason.value, faults)
     return Verdict(piece.name, made.type, "")
 
 
+def _passed_over(piece: Piece, made: Ignored, value: bytes | None, formats: Formats) -> Verdict:
+    if made.reason == "unknown_type":
+        return _unknown(piece.name, value, formats)
+    return Verdict(piece.name, "", made.reason, _UNMAPPED if made.reason == UNMAPPED else _TOMBSTONE)
+
+
 _TOMBSTONE = (Fault("", "no value: a tombstone, which lanes pass over"),)
+_UNMAPPED = (Fault("", "the mapping of its source has nothing for it, so that lanes pass over it"),)
 
 
-def _unknown(piece: Piece) -> Verdict:
-    name = _type_of(piece.value)
-    hint = nearest(name, list(EVENT_TYPES))
-    return Verdict(piece.name, name, "unknown_type", (Fault("type", f'there is no event "{name}"; {hint}'),))
+def _unknown(place: str, value: bytes | None, formats: Formats) -> Verdict:
+    name = _type_of(value)
+    hint = nearest(name, list(formats.types.models))
+    return Verdict(place, name, "unknown_type", (Fault("type", f'there is no event "{name}"; {hint}'),))
 
 
 def _type_of(value: bytes | None) -> str:
@@ -112,10 +130,10 @@ def _type_of(value: bytes | None) -> str:
     return said if isinstance(said, str) else ""
 
 
-def _faults(value: bytes) -> Iterator[Fault]:
+def _faults(value: bytes, formats: Formats) -> Iterator[Fault]:
     """Each thing that the schema has against it, in words."""
     try:
-        ANY_EVENT.validate_json(value)
+        formats.types.events.validate_json(value)
     except ValidationError as invalid:
         for error in invalid.errors(include_url=False):
             yield Fault(".".join(str(step) for step in error["loc"][1:]), _words(error))

@@ -17,17 +17,17 @@ Read = Event | Undecodable | Ignored
 
 
 class EventTypes:
-    """`models` is the table from a type's name to what reads it."""
+    """`models` is the table from a type's name to what reads it; `events` reads an event of any of them."""
 
     def __init__(self, own: Mapping[str, type[Event]] | None = None, upcasters: Upcasters = UPCASTERS) -> None:
         self.own: Mapping[str, type[Event]] = dict(own or {})
         self.models: Mapping[str, type[Event]] = {**EVENT_TYPES, **self.own}
         self._upcasters = upcasters
-        self._events = _adapter(self.models) if self.own else ANY_EVENT
+        self.events = _adapter(self.models) if self.own else ANY_EVENT
 
     def decode(self, value: bytes | None, bytes_limit: int) -> Read:
         """The event that the bytes are, of whatever version; or why they are none."""
-        made = decode(value, bytes_limit, self._events)
+        made = decode(value, bytes_limit, self.events)
         if isinstance(made, Undecodable) and made.reason is DeadReason.UNKNOWN_VERSION and value is not None:
             return self._lifted(value, bytes_limit) or made
         return made
@@ -41,7 +41,7 @@ class EventTypes:
         if lifted is None:
             return None
         text = json.dumps(lifted, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
-        return decode(text, bytes_limit, self._events)
+        return decode(text, bytes_limit, self.events)
 
 
 def _adapter(models: Mapping[str, type[Event]]) -> TypeAdapter[Event]:

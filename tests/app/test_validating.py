@@ -9,8 +9,10 @@ from typer.testing import CliRunner, Result
 
 from consumer.app.cli import app
 from consumer.app.commands.shared import FAILED, FINE, PARTLY, USAGE
-from consumer.app.validating import position_of
+from consumer.app.validating import Piece, pieces, position_of
 from consumer.core.model import Position
+from consumer.demo.broker import EmbeddedBroker
+from tests.app.support import CONFIG, ENVIRON, write
 
 PAID: dict[str, Any] = {
     "type": "order.paid",
@@ -112,3 +114,66 @@ def test_a_position_of_a_topic_is_told_from_a_file(tmp_path: Path, monkeypatch: 
 def test_a_record_of_a_topic_needs_brokers(tmp_path: Path) -> None:
     result = validate("shop.orders:0:1", "-c", str(tmp_path / "none.yaml"))
     assert result.exit_code == USAGE
+
+
+SOURCES = """\
+sources:
+  shop.bonuses: {format: cloudevents, type_prefix: com.example.}
+  shop.orders: {mapping: shopify}
+"""
+SAMPLE = Path(__file__).resolve().parents[2] / "consumer/catalogue/mappings/examples/shopify_order_paid.json"
+
+
+def _configured(tmp_path: Path, config: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    return str(write(tmp_path, config))
+
+
+def _cloudevent(document: dict[str, Any]) -> str:
+    said = {"specversion": "1.0", "id": "7", "source": "/oms", "type": "com.example.order.paid"}
+    return json.dumps(said | {"data": document})
+
+
+def test_a_file_is_read_as_a_record_of_the_source_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _configured(tmp_path, CONFIG + SOURCES, monkeypatch)
+    bare = {name: value for name, value in PAID.items() if name not in ("type", "version")}
+    for document, words in ((bare, "order.paid, sound"), (bare | {"order": {}}, "order.id is missing")):
+        (tmp_path / "event.json").write_text(_cloudevent(document), "utf-8")
+        result = validate(str(tmp_path / "event.json"), "--topic", "shop.bonuses", "-c", config)
+        assert words in result.output
+    unmapped = validate(str(SAMPLE), "--topic", "shop.orders", "-c", config)
+    assert "the mapping of its source has nothing for it" in unmapped.output
+    unknown = validate(str(SAMPLE), "--topic", "shop.order", "-c", config)
+    assert unknown.exit_code == USAGE
+    assert 'did you mean "shop.orders"?' in unknown.output
+
+
+def test_a_file_in_the_wire_format_keeps_its_last_byte() -> None:
+    assert pieces("x", b"\0\0\0\0\1\n") == [Piece("x", b"\0\0\0\0\1\n")]
+
+
+def test_records_of_a_live_topic_are_judged_in_their_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = (
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"7"),
+        ("ce_source", b"/oms"),
+        ("ce_type", b"com.example.order.paid"),
+    )
+    with EmbeddedBroker(["shop.orders", "shop.bonuses"]) as broker:
+        config = _configured(tmp_path, CONFIG.replace("localhost:9092", broker.bootstrap) + SOURCES, monkeypatch)
+        broker.publish("shop.bonuses", json.dumps(PAID).encode(), headers=headers, partition=1)
+        broker.publish("shop.bonuses", json.dumps(PAID).encode(), headers=headers[1:], partition=1)
+        topic = (("X-Shopify-Topic", b"orders/paid"), ("X-Shopify-Event-Id", b"e-1"))
+        broker.publish("shop.orders", SAMPLE.read_bytes(), headers=topic, partition=0)
+        result = validate("shop.bonuses:1:0", "shop.bonuses:1:1", "shop.orders:0:0", "-o", "json", "-c", config)
+    assert result.exit_code == PARTLY
+    said = json.loads(result.output)
+    assert [(each["type"], each["reason"]) for each in said] == [
+        ("order.paid", ""),
+        ("order.paid", "format"),
+        ("order.paid", ""),
+    ]
+    assert "specversion is missing" in said[1]["faults"][0]["what"]

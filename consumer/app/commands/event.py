@@ -20,6 +20,7 @@ from consumer.app.commands.shared import (
 
 if TYPE_CHECKING:
     from consumer.app.validating import Piece, Verdict
+    from consumer.core.formats import Formats
 
 # What a lane takes when its configuration says nothing else.
 EVENT_BYTES = 256 * 1024
@@ -40,18 +41,39 @@ def event_validate(
     ],
     config: ConfigPath = DEFAULT_CONFIG,
     bytes_limit: Annotated[int, typer.Option("--bytes", min=1, help="How large an event may be.")] = EVENT_BYTES,
+    topic: Annotated[
+        str, typer.Option(help="Read files as this source's records: its format, its mapping, own event types.")
+    ] = "",
     output: OutputFormat = Format.TABLE,
 ) -> None:
     """Would a lane take these events? Each mistake with its place. 0: all are sound; 1: none is; 3: some."""
     from consumer.app import told  # noqa: PLC0415
     from consumer.app.validating import judged  # noqa: PLC0415
 
-    verdicts = [judged(piece, bytes_limit) for source in sources for piece in _pieces(source, config, output)]
+    verdicts: list[Verdict] = []
+    for source in sources:
+        formats = _formats(source, topic, config, output)
+        verdicts += [judged(piece, bytes_limit, formats, topic) for piece in _pieces(source, config, output)]
     if output is Format.JSON:
         told.as_json([_document(verdict) for verdict in verdicts])
     else:
         _tell(verdicts)
     raise typer.Exit(partly(sum(not verdict.sound for verdict in verdicts), len(verdicts)))
+
+
+def _formats(source: str, topic: str, config: Path, output: Format) -> "Formats":
+    """Those of the configuration, for records of a topic and for files that are read as such."""
+    from consumer.app.validating import position_of  # noqa: PLC0415
+    from consumer.core.formats import PLAIN  # noqa: PLC0415
+    from consumer.core.templates import nearest  # noqa: PLC0415
+
+    if not topic and position_of(source) is None:
+        return PLAIN
+    setup = load(config, output)
+    known = setup.config.topics.sources
+    if topic and topic not in known:
+        leave(f'"{topic}" is not one of the sources; {nearest(topic, list(known))}', USAGE)
+    return setup.sources.formats
 
 
 def _pieces(source: str, config: Path, output: Format) -> "list[Piece]":
@@ -66,7 +88,8 @@ def _pieces(source: str, config: Path, output: Format) -> "list[Piece]":
         from consumer.app.validating import fetched  # noqa: PLC0415
         from consumer.core.model import Trouble  # noqa: PLC0415
 
-        found = asyncio.run(fetched(brokers(load(config, output)), position))
+        setup = load(config, output)
+        found = asyncio.run(fetched(brokers(setup), position, setup.sources))
         if isinstance(found, Trouble):
             leave(f"{source} cannot be read: {found.reason} {found.detail}".strip(), 1)
         return [found]
