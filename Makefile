@@ -11,6 +11,7 @@ DEMO_SECONDS ?= 60
 DEMO_REPORT ?=
 DEMO_FAST ?=
 BENCH_JSON ?=
+BENCH ?=
 SEEDS ?= 0-1999
 CHAOS ?=
 
@@ -18,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-plan bench-outage chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-outage chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,8 +30,17 @@ demo: .venv/.ready ## a shop, a broker, both providers and the consumer, for DEM
 test: .venv/.ready ## everything: style, types, every ring of tests, coverage of the core
 	@$(BIN)/python -m scripts.test
 
-bench: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
+bench: .venv/.ready ## every benchmark at a modest size, beside a bare loop and four frameworks, with the ratios of the last time; BENCH=--compare
+	@$(BIN)/python -m tests.benchmarks.every $(BENCH)
+
+bench-outbox: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+bench-whole: .venv/.ready ## the whole job, one request an event and shared, beside the others; BENCH="--events 20000 --bootstrap HOST:PORT"
+	@$(BIN)/python -m tests.benchmarks.whole --coalesced 20000 $(BENCH)
+
+bench-standing: .venv/.ready ## memory, start, latency at 100 events a second, a journal of a million commands; BENCH="--bootstrap HOST:PORT"
+	@$(BIN)/python -m tests.benchmarks.standing $(BENCH)
 
 bench-plan: .venv/.ready ## what an event costs from bytes to commands, with the shipped catalogue; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.plan $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
