@@ -20,9 +20,11 @@ class StopRequest:
         self.asked = False
 
     def install(self) -> None:
-        """Take over both signals for the rest of the process's life."""
+        """Take over both signals for the rest of the process's life. SIGHUP asks for new routes: before any are read it
+        asks for nothing, and must not end the process."""
         for number in SIGNALS:
             signal.signal(number, self.hear)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     def hear(self, number: int, _frame: FrameType | None = None) -> None:
         if self.asked:

@@ -28,7 +28,7 @@ def test_a_signal_is_told_once_and_the_second_one_leaves() -> None:
 
 
 def test_both_signals_are_taken_over() -> None:
-    before = [signal.getsignal(number) for number in SIGNALS]
+    before = [signal.getsignal(number) for number in (*SIGNALS, signal.SIGHUP)]
     left: list[int] = []
     stop = StopRequest(left.append)
     try:
@@ -36,6 +36,8 @@ def test_both_signals_are_taken_over() -> None:
         assert [signal.getsignal(number) for number in SIGNALS] == [stop.hear] * 2
         signal.raise_signal(signal.SIGTERM)
         assert stop.asked
+        signal.raise_signal(signal.SIGHUP)
+        assert left == [0]
     finally:
-        for number, handler in zip(SIGNALS, before, strict=True):
+        for number, handler in zip((*SIGNALS, signal.SIGHUP), before, strict=True):
             signal.signal(number, handler)
