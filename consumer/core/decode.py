@@ -53,6 +53,13 @@ def decode(
     return made if sure else _suspicion(value) or made
 
 
+def decode_written(value: bytes, bytes_limit: int, events: TypeAdapter[Event]) -> Event | Undecodable | Ignored:
+    """The same for JSON that was written here, of a document that was read as strictly: it is not read twice."""
+    if len(value) > bytes_limit:
+        return Undecodable(DeadReason.OVERSIZE, f"{len(value)} bytes, more than {bytes_limit}")
+    return _validated(value, events)
+
+
 def document_of(value: bytes, bytes_limit: int) -> Any:
     """Bytes that are JSON and not yet an event of ours, read as strictly, as plain data; or Undecodable."""
     if len(value) > bytes_limit:

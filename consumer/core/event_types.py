@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from consumer.core.decode import Undecodable, decode, document_of
+from consumer.core.decode import Undecodable, decode, decode_written, document_of
 from consumer.core.model import Ignored
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
@@ -27,7 +27,13 @@ class EventTypes:
 
     def decode(self, value: bytes | None, bytes_limit: int) -> Read:
         """The event that the bytes are, of whatever version; or why they are none."""
-        made = decode(value, bytes_limit, self.events)
+        return self._of_any_version(decode(value, bytes_limit, self.events), value, bytes_limit)
+
+    def decode_written(self, value: bytes, bytes_limit: int) -> Read:
+        """The same for JSON that was written here, of a document that was read strictly."""
+        return self._of_any_version(decode_written(value, bytes_limit, self.events), value, bytes_limit)
+
+    def _of_any_version(self, made: Read, value: bytes | None, bytes_limit: int) -> Read:
         if isinstance(made, Undecodable) and made.reason is DeadReason.UNKNOWN_VERSION and value is not None:
             return self._lifted(value, bytes_limit) or made
         return made

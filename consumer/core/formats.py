@@ -77,10 +77,13 @@ class Formats:
         value = record.value
         if value is None or (len(value) > bytes_limit) or _is_plain(source, record, value):
             return Opened(record, self.types.decode(value, bytes_limit))
-        made = _made(source, record, _Opening(source, record, bytes_limit).contents(value))
+        taken = _Opening(source, record, bytes_limit).contents(value)
+        if isinstance(taken, bytes):
+            return Opened(replace(record, value=taken), self.types.decode(taken, bytes_limit))
+        made = _made(source, record, taken)
         if not isinstance(made, bytes):
             return Opened(record, made)
-        return Opened(replace(record, value=made), self.types.decode(made, bytes_limit))
+        return Opened(replace(record, value=made), self.types.decode_written(made, bytes_limit))
 
     def is_plain(self, record: Record) -> bool:
         """Whether what the event says stands in the record's own bytes as it is."""
@@ -111,14 +114,12 @@ def _is_plain(source: SourceFormat, record: Record, value: bytes) -> bool:
         return False
     if source.format is Format.JSON:
         return True
-    return not (
-        value[:1] == confluent.MAGIC
-        or value[:2] == b'"{'
-        or b'"specversion"' in value
-        or b'"payload"' in value
-        or b'"after"' in value
-        or (record.headers and _in_headers(record))
-    )
+    return not (value[:1] == confluent.MAGIC or _hints(value) or (record.headers and _in_headers(record)))
+
+
+def _hints(value: bytes) -> bool:
+    """Whether the document may be an envelope, so that it is worth reading."""
+    return value[:2] == b'"{' or b'"specversion"' in value or b'"payload"' in value or b'"after"' in value
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ class _Opening:
 
     def _looked_at(self, value: bytes) -> Contents | bytes | Undecodable | Ignored:
         """A document that shows by itself whether it is an envelope."""
+        if self.source.translate is None and not _hints(value):
+            return value
         document = document_of(value, self.bytes_limit)
         if isinstance(document, Undecodable):
             return document
@@ -193,7 +196,7 @@ def _bare(document: Any) -> Contents | Undecodable:
 
 
 def _made(
-    source: SourceFormat, record: Record, taken: Contents | bytes | Undecodable | Ignored
+    source: SourceFormat, record: Record, taken: Contents | Undecodable | Ignored
 ) -> bytes | Undecodable | Ignored:
     """Our event's own bytes."""
     if not isinstance(taken, Contents):

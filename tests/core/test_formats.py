@@ -168,6 +168,13 @@ def test_an_event_that_only_mentions_an_envelopes_words_is_plain() -> None:
     assert found.record.value == record(event).value
 
 
+def test_an_envelope_cannot_make_an_event_larger_than_events_may_be() -> None:
+    wrapped = made.binary(order())
+    found = PLAIN.read(wrapped, len(wrapped.value or b"")).event
+    assert isinstance(found, Undecodable)
+    assert found.reason is DeadReason.OVERSIZE
+
+
 def test_debezium_inside_of_confluent_is_found() -> None:
     inner = change(order()).value or b""
     found = PLAIN.read(record(b"\0\0\0\0\x01" + inner), LIMIT).event
