@@ -12,10 +12,10 @@ RUN python3 -m venv /opt/uv && /opt/uv/bin/pip install "uv==${UV_VERSION}"
 WORKDIR /src
 # The dependencies alone first, so that a change of ours does not fetch them again; every one by its hash.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra avro --extra tokens --extra traces --no-install-project --python "$(command -v python3)"
+RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra avro --extra fast --extra tokens --extra traces --no-install-project --python "$(command -v python3)"
 COPY schemas schemas
 COPY consumer consumer
-RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra avro --extra tokens --extra traces --no-editable --python "$(command -v python3)"
+RUN /opt/uv/bin/uv sync --frozen --no-default-groups --extra avro --extra fast --extra tokens --extra traces --no-editable --python "$(command -v python3)"
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="vestnik" \
