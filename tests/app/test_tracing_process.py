@@ -34,7 +34,7 @@ admin: {port: 0}
 traces: {export: otlp}
 """
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-END_SECONDS = 60.0
+END_SECONDS = 300.0
 
 
 def record(number: int) -> str:
