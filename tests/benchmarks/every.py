@@ -82,7 +82,7 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, float]:
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.every", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
-    parser.add_argument("--latency-ms", nargs="+", default=["20"])
+    parser.add_argument("--latency-ms", nargs="+", default=["0", "20"])
     parser.add_argument("--contestants", nargs="+", default=list(whole.peers.CONTESTANTS))
     parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
     parser.add_argument("--brief", action="store_true", help="without what takes minutes")

@@ -22,6 +22,11 @@ async def push(value: bytes) -> None:
         response.raise_for_status()
 
 
+async def undecoded(message: Any) -> Any:
+    """The job decodes for itself, once."""
+    return message.body
+
+
 @broker.subscriber(  # type: ignore[untyped-decorator]
     given.topic,
     group_id=given.group,
@@ -29,6 +34,7 @@ async def push(value: bytes) -> None:
     max_records=given.in_flight,
     auto_offset_reset="earliest",
     ack_policy=faststream.AckPolicy.NACK_ON_ERROR,
+    decoder=undecoded,
     no_reply=True,
 )
 async def told(values: list[bytes]) -> None:
