@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consumer.core.compiled import CompiledRoute
@@ -135,6 +135,8 @@ EVENTS = st.builds(
 )
 
 
+# A machine that tests has other things to do as well.
+@settings(deadline=None)
 @given(CONDITIONS, EVENTS)
 def test_no_event_ever_meets_what_was_called_impossible(source: str, data: dict[str, object]) -> None:
     tree = expression_tree(source)
