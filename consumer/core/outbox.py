@@ -19,13 +19,10 @@ from consumer.core.turn import Choice, Moment, Policy
 # Entries of commands that are gone stay in the heap of deadlines up to this many times what waits.
 _STALE_FACTOR = 2
 _STALE_ROOM = 1024
-# With more groups than this a lane that sends its parcels faster than this cannot rank them all at each request, so
-# their order is kept; where the policy cannot do so, its line is used for so long.
+# With more groups than this a lane that sends its parcels faster than this keeps their order, for ranking them all at
+# each request costs too much (without a quota any number does); a policy that cannot has its line used for so long.
 _MANY_GROUPS = 1000
-# Without a quota requests go out as fast as they can be made: ranking even a few groups costs more than keeping them.
-_MANY_FREE_GROUPS = 0
-_BRISK_SECONDS = 2.0
-_LINE_SECONDS = 2.0
+_BRISK_SECONDS = _LINE_SECONDS = 2.0
 
 
 class Outbox:
@@ -331,10 +328,10 @@ class Outbox:
     # --- the binding of a request -------------------------------------------------------------------------------------
 
     def _choices(self, moment: Moment) -> Iterator[Choice]:
-        """The policy's line. A lane that makes many requests a second cannot rank tens of thousands of groups at each:
-        of so many it has the first ones by their kept order, or the rest of the last line for a little while."""
+        """The policy's line; of too many groups the first by their kept order, or for a little while the last line."""
         brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
-        self._many = _MANY_GROUPS if moment.gap_seconds else _MANY_FREE_GROUPS
+        if self._many and not moment.gap_seconds and isinstance(self._policy, KeepsOrder):
+            self._many = 0
         self._keep_order()
         if not brisk or len(self._groups) <= self._many:
             yield from self._policy.line(self.groups(), moment)
@@ -356,11 +353,10 @@ class Outbox:
         while more:
             more = False
             for choice in choices:
-                if not request.full:
-                    parcel = self._parcel(choice, request.room)
-                    if parcel is not None:
-                        request.add(parcel)
-                        more = True
+                parcel = None if request.full else self._parcel(choice, request.room)
+                if parcel is not None:
+                    request.add(parcel)
+                    more = True
 
     def _parcel(self, choice: Choice, capacity: int) -> Parcel | None:
         """The parcel of a choice, or nothing where an earlier parcel has taken all of it."""
