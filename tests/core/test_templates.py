@@ -230,7 +230,8 @@ def test_a_name_from_an_event_never_becomes_a_file(name: str) -> None:
 
 
 def test_without_a_database_of_zones_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    for name in ["tzdata", *(each for each in sys.modules if each.startswith("tzdata."))]:
+        monkeypatch.setitem(sys.modules, name, None)
     zoneinfo.reset_tzpath([])
     zoneinfo.ZoneInfo.clear_cache()
     find_zone.cache_clear()
