@@ -10,35 +10,11 @@ from consumer.core.routes import LoadedRoute, RouteSet, load_routes
 from consumer.core.units import spell_seconds
 from schemas.envelope import Event
 from schemas.events import EVENT_TYPES
+from schemas.meanings import MEANINGS
 from scripts.reference import sections
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "events"
 MADE = "<!-- made by `python -m scripts.event_pages`; a test keeps it fresh -->"
-
-# When a shop publishes it: the model has the name, and a name is not enough.
-WHEN = {
-    "order.created": "A customer has placed an order.",
-    "order.paid": "The payment has arrived.",
-    "order.payment_failed": "The payment was refused, and the customer may try again.",
-    "order.processing": "Somebody has begun to put the order together.",
-    "order.ready_to_dispatch": "The order is packed and waits for the carrier.",
-    "order.shipped": "The carrier has the order.",
-    "order.ready_for_pickup": "The order waits for the customer at a point of pickup.",
-    "order.storage_expiring": "The order still waits there, and goes back soon.",
-    "order.delivered": "The customer has the order.",
-    "order.completed": "Everything about the order is done.",
-    "order.partially_received": "The customer took a part of the order.",
-    "order.not_redeemed": "The customer did not take the order, and it goes back.",
-    "order.cancelled": "The order was cancelled, by whomever.",
-    "order.refunded": "The money has gone back.",
-    "bonus.accrued": "Bonuses were promised or put on the account.",
-    "bonus.activated": "Bonuses that were promised can be spent from now on.",
-    "bonus.spent": "Bonuses paid for a part of an order.",
-    "bonus.returned": "Bonuses that were spent came back.",
-    "bonus.expiring": "Bonuses will be lost soon.",
-    "bonus.expired": "Bonuses were lost.",
-    "bonus.tier_changed": "The customer's level in the programme has changed.",
-}
 
 
 def documents() -> dict[str, str]:
@@ -52,7 +28,7 @@ def documents() -> dict[str, str]:
 
 
 def _index() -> str:
-    rows = [f"| [{name}]({name}.md) | {WHEN[name]} |" for name in EVENT_TYPES]
+    rows = [f"| [{name}]({name}.md) | {MEANINGS[name]} |" for name in EVENT_TYPES]
     return "\n".join(
         [
             "# Which events can a shop publish?",
@@ -75,7 +51,15 @@ def _index() -> str:
 def _page(name: str, model: type[Event], routes: RouteSet, files: Mapping[str, str]) -> str:
     wanting = [loaded for loaded in routes.routes if name in loaded.route.types]
     tables = "\n\n".join(sections("Fields", model))
-    parts = [f"# {name}", MADE, WHEN[name], *_example(name, files), "## What happens to it", *_fate(wanting), tables]
+    parts = [
+        f"# {name}",
+        MADE,
+        MEANINGS[name],
+        *_example(name, files),
+        "## What happens to it",
+        *_fate(wanting),
+        tables,
+    ]
     return "\n\n".join(parts) + "\n"
 
 

@@ -1,11 +1,12 @@
 """What the configuration says of its sources, read from its files: own event types, mappings, the schema registry."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from consumer.app.config import Config
 from consumer.app.secrets import SecretReader
@@ -107,6 +108,22 @@ class SourceFiles:
 
 def read_types(tree: Tree, base: Path) -> tuple[EventTypes, list[Problem]]:
     """The events that there are. What is no list of names is told by the configuration's model."""
+    texts, problems = _schema_texts(tree, base)
+    models = read_own_events(texts)
+    if isinstance(models, list):
+        return SHIPPED, [*problems, *models]
+    types = EventTypes(models)
+    return types, [*problems, *_example_problems(texts, types)]
+
+
+def own_examples(tree: Tree, base: Path) -> list[Any]:
+    """The documents that a configuration's own schema files give as examples."""
+    texts, _ = _schema_texts(tree, base)
+    return [json.loads(value) for source in texts for _, value in own_examples_of(source)]
+
+
+def _schema_texts(tree: Tree, base: Path) -> tuple[list[SchemaText], list[Problem]]:
+    """The schema files that `own_events` names, and what kept others from being read."""
     said = tree.data.get("own_events", []) if isinstance(tree.data, dict) else []
     names = [name for name in (said if isinstance(said, list) else [said]) if isinstance(name, str)]
     texts: list[SchemaText] = []
@@ -122,11 +139,7 @@ def read_types(tree: Tree, base: Path) -> tuple[EventTypes, list[Problem]]:
                 problems.append(text)
             else:
                 texts.append(SchemaText(str(file), text))
-    models = read_own_events(texts)
-    if isinstance(models, list):
-        return SHIPPED, [*problems, *models]
-    types = EventTypes(models)
-    return types, [*problems, *_example_problems(texts, types)]
+    return texts, problems
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -134,7 +134,10 @@ class _Building:
         kind: Any = Annotated[Literal[self.name], Cardinality.ONE_OF_N]
         number: Any = Annotated[int, Cardinality.ONE_OF_N]
         whole = {"type": (kind, ...), "version": (number, Field(ge=version, le=version)), **fields}
-        model: type[OwnEvent] = create_model(_class_name(self.name), __base__=OwnEvent, **whole)
+        said = next(
+            (text for word in ("title", "description") if isinstance(text := self.tree.data.get(word), str)), ""
+        )
+        model: type[OwnEvent] = create_model(_class_name(self.name), __base__=OwnEvent, __doc__=said, **whole)
         model.SUBJECT = self._subject(own)
         model.PARTS = tuple(name for name, part in own.items() if part.get("type") == "object")
         return model

@@ -1,7 +1,8 @@
 """Every event has a page for those who publish it, and the page is fresh."""
 
 from schemas.events import EVENT_TYPES
-from scripts.event_pages import FOLDER, WHEN, documents
+from schemas.meanings import MEANINGS
+from scripts.event_pages import FOLDER, documents
 
 
 def test_the_pages_are_fresh() -> None:
@@ -10,4 +11,4 @@ def test_the_pages_are_fresh() -> None:
 
 
 def test_every_event_says_when_it_is_published() -> None:
-    assert set(WHEN) == set(EVENT_TYPES)
+    assert set(MEANINGS) == set(EVENT_TYPES)

@@ -1,4 +1,4 @@
-"""`vestnik event`: for those who publish events."""
+"""`vestnik event`: for those who publish events, and for those who write routes for them."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from consumer.app.commands.event_list import event_list
 from consumer.app.commands.shared import (
     DEFAULT_CONFIG,
     USAGE,
@@ -25,12 +26,8 @@ if TYPE_CHECKING:
 # What a lane takes when its configuration says nothing else.
 EVENT_BYTES = 256 * 1024
 
-event_app = typer.Typer(help="Events, for those who publish them.", no_args_is_help=True)
-
-
-@event_app.callback()
-def _event() -> None:
-    """Without it Typer takes the only command for the whole."""
+event_app = typer.Typer(help="Events, for those who publish them and who write routes for them.", no_args_is_help=True)
+event_app.command("list")(event_list)
 
 
 @event_app.command("validate")
