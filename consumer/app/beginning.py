@@ -46,13 +46,15 @@ routes: routes
 """
 
 NEXT = """\
-Next:
+Next, for whoever writes the texts; nobody is told anything:
+  cd {folder}
+  vestnik preview         # what people would read
+  vestnik check           # every mistake at once
+  vestnik event list      # the events, and who is told of them
+Then, for whoever runs it:
   1. Put your brokers, addresses and recipients into {folder}/vestnik.yaml, and the keys into {folder}/secrets.
-  2. cd {folder}
-  3. vestnik check           # every mistake at once
-  4. vestnik preview         # what people would read
-  5. vestnik topics create   # or: vestnik topics check --print
-  6. vestnik run             # only those on allow_list are told; then mode: live
+  2. vestnik topics create   # or: vestnik topics check --print
+  3. vestnik run             # only those on allow_list are told; then mode: live
 """
 
 
