@@ -23,7 +23,7 @@ from tests.rings import MAY_BE_MISSING, RINGS, all_demanded
 
 ROOT = Path(__file__).resolve().parent.parent
 REPORTS = ROOT / ".cache" / "tests"
-STAGE_SECONDS = 900
+STAGE_SECONDS = 1800
 GRACE_SECONDS = 20
 NO_TESTS = 5  # what pytest exits with where nothing was collected
 SLOW_RINGS = " or ".join(RINGS)

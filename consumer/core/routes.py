@@ -136,11 +136,6 @@ class Route(Strict):
         """All events that there are, the shop's own too."""
         return self._event_types.models
 
-    @property
-    def event_types(self) -> EventTypes:
-        """What reads them."""
-        return self._event_types
-
     def among(self, types: EventTypes) -> "Route":
         """The same, where there are these events."""
         self._event_types = types

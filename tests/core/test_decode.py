@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.decode import Undecodable, decode
+from consumer.core.decode import Undecodable, decode, decode_written
 from consumer.core.model import Ignored
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
+from schemas.events import ANY_EVENT
 from tests.core.planning import bonus, order
 from tests.core.poison.corpus import DEAD, GOOD, IGNORED
 
@@ -52,9 +53,9 @@ def test_a_detail_never_repeats_a_value() -> None:
 
 def test_the_limit_is_on_bytes() -> None:
     assert isinstance(decode(GOOD, len(GOOD)), Event)
-    found = decode(GOOD, len(GOOD) - 1)
-    assert isinstance(found, Undecodable)
-    assert found.reason is DeadReason.OVERSIZE
+    for found in (decode(GOOD, len(GOOD) - 1), decode_written(GOOD, len(GOOD) - 1, ANY_EVENT)):
+        assert isinstance(found, Undecodable)
+        assert found.reason is DeadReason.OVERSIZE
 
 
 @settings(max_examples=300, deadline=None)

@@ -168,6 +168,12 @@ def test_an_event_that_only_mentions_an_envelopes_words_is_plain() -> None:
     assert found.record.value == record(event).value
 
 
+def test_an_event_stands_plainly_in_its_record_where_no_envelope_is_about_it() -> None:
+    assert PLAIN.is_plain(record(order()))
+    assert PLAIN.is_plain(record(None))
+    assert not PLAIN.is_plain(made.binary(order()))
+
+
 def test_an_envelope_cannot_make_an_event_larger_than_events_may_be() -> None:
     wrapped = made.binary(order())
     found = PLAIN.read(wrapped, len(wrapped.value or b"")).event

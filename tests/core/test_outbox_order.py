@@ -57,6 +57,13 @@ def test_a_lane_of_few_requests_ranks_all_groups_however_many() -> None:
         outbox_of(*crowd(1200)).take(10.0, 6.0, Capacity(1, 1000))
 
 
+def test_a_lane_without_a_quota_goes_in_turn_from_the_first_group_on() -> None:
+    outbox = outbox_of(*reversed(crowd(3)))
+    assert titles(outbox.take(10.0, 0.0, Capacity(2, 1))) == ["order 0", "order 1"]
+    outbox.put(command("older", arrived=-1.0))
+    assert titles(outbox.take(10.5, 0.0, FIFTY)) == ["older", "order 2"]
+
+
 def test_with_few_groups_left_all_are_ranked_again() -> None:
     commands = crowd(1200)
     outbox = outbox_of(*commands)

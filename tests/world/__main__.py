@@ -16,7 +16,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from tests.world.log import Log, Tally, report
-from tests.world.mutants import MUTANTS, SEEDS, Catch, Mutant, hunt
+from tests.world.mutants import MUTANTS, Catch, Mutant, hunt, hunting_ground
 from tests.world.witness import Violation
 from tests.world.world import Result, run_world
 
@@ -71,11 +71,11 @@ def run_seeds(seeds: range, log: Log, workers: ProcessPoolExecutor, done: set[st
 
 
 def chase(mutant: Mutant) -> Catch:
-    return hunt(mutant, range(SEEDS))
+    return hunt(mutant, hunting_ground())
 
 
 def run_mutants(log: Log, workers: ProcessPoolExecutor, done: set[str]) -> int:
-    """Every planted bug must be noticed within `SEEDS` seeds. Each has a line of its own as soon as it has come out."""
+    """Every planted bug must be noticed within fifty seeds. Each has a line of its own as soon as it has come out."""
     missed = 0
     hunts = [workers.submit(chase, mutant) for mutant in MUTANTS if mutant.name not in done]
     for finished in as_completed(hunts):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.world.mutants import MUTANTS, SEEDS, Mutant, hunt, mutated, planted
+from tests.world.mutants import MUTANTS, Mutant, hunt, hunting_ground, mutated, planted
 
 # Those that a world notices soon, some for each kind of promise.
 QUICK = (
@@ -31,7 +31,7 @@ def test_a_planted_bug_still_fits_the_source(mutant: Mutant) -> None:
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_planted_bug_is_noticed(name: str) -> None:
-    assert hunt(BY_NAME[name], range(SEEDS)).rules
+    assert hunt(BY_NAME[name], hunting_ground()).rules
 
 
 def test_a_planted_bug_is_gone_afterwards() -> None:

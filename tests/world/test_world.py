@@ -1,28 +1,19 @@
 """Two hundred worlds keep every promise of the design, and those that once did not do so still."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from tests.world.mutants import corpus
 from tests.world.world import Result, run_world
 
 WORLDS = 200
 BLOCK = 20
-CORPUS = Path(__file__).with_name("seeds.txt")
-
-
-def corpus() -> Iterator[int]:
-    for line in CORPUS.read_text("utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            yield int(line.split()[0])
 
 
 def complaints(result: Result) -> list[str]:
     return [f"seed {result.seed}: {violation}" for violation in result.violations]
 
 
-@pytest.mark.parametrize("seed", list(corpus()))
+@pytest.mark.parametrize("seed", corpus())
 def test_a_world_that_once_broke_a_promise_keeps_it(seed: int) -> None:
     assert complaints(run_world(seed)) == []
 
