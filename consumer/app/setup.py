@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from consumer.app.checks import check_setup, warnings_of
+from consumer.app.checks import check_setup, lane_facts, warnings_of
 from consumer.app.config import Config
+from consumer.app.examples import example_files
 from consumer.app.overrides import Overridden, applied
 from consumer.app.secrets import SecretReader
 from consumer.app.sources import Sources, read_mappings, read_types, source_problems
-from consumer.core.check import check_lanes
+from consumer.core.check import check_examples, check_lanes
 from consumer.core.document import Problem, Strict, Tree, locate, read_part, read_tree
 from consumer.core.routes import RouteSet, read_routes
 from consumer.core.templates import nearest
@@ -50,11 +51,13 @@ class Setup:
 
 
 class Mistakes(list[Problem]):
-    """Mistakes, with what people should know beside them: a warning may name the cause of a mistake."""
+    """Mistakes, with what people should know beside them: a warning may name the cause of a mistake. `setup`: all that
+    there is, where only examples are not as they are expected, so that what is said can be shown."""
 
-    def __init__(self, problems: Iterable[Problem], warnings: tuple[str, ...] = ()) -> None:
+    def __init__(self, problems: Iterable[Problem], warnings: tuple[str, ...] = (), setup: Setup | None = None) -> None:
         super().__init__(problems)
         self.warnings = warnings
+        self.setup = setup
 
 
 def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None) -> Setup | list[Problem]:
@@ -102,7 +105,11 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
     warnings = tuple(warnings_of(setup, environ))
-    return Mistakes(sorted(problems), warnings) if problems else replace(setup, warnings=warnings)
+    complete = replace(setup, warnings=warnings)
+    if not problems:
+        return complete
+    showable = problems <= set(check_examples(setup.routes, lane_facts(setup), example_files(setup.routes)))
+    return Mistakes(sorted(problems), warnings, complete if showable else None)
 
 
 def _without_kafka(tree: Tree, lines: str, out: str) -> Tree:

@@ -7,10 +7,13 @@ import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from jinja2 import nodes
+
 from consumer.core.advice import warn_languages, warn_texts
 from consumer.core.compiled import FALLBACK_LOCALE, CompiledRoute, Failed, Names, Unaddressed
 from consumer.core.decode import Undecodable
 from consumer.core.document import Path, Problem
+from consumer.core.emptiness import empty_fields, named
 from consumer.core.fields import plural_flaws
 from consumer.core.filters import find_locale
 from consumer.core.matching import warn_shadowed, warn_unmatched
@@ -18,7 +21,16 @@ from consumer.core.model import Ignored, Message
 from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import Ladder, estimates, ladders_of
-from consumer.core.routes import UNREAD, Example, Expectation, LoadedRoute, Route, RouteSet, WordingText
+from consumer.core.routes import (
+    UNREAD,
+    Example,
+    Expectation,
+    LoadedRoute,
+    Route,
+    RouteSet,
+    WordingText,
+    expression_tree,
+)
 from consumer.core.templates import Flaw, nearest, read_template, sandbox
 from consumer.core.text import clean_link, link_scheme
 from consumer.core.wordings import PARTS, Unrendered, literal_start
@@ -51,8 +63,15 @@ def check_routes(
         if facts is not None:
             checked = _Checked(loaded, facts, files or {})
             problems += _lane_problems(checked)
-            problems += _example_problems(checked)
-    return sorted(set(problems))
+    return sorted({*problems, *check_examples(routes, lanes, files or {})})
+
+
+def check_examples(routes: RouteSet, lanes: Mapping[str, LaneFacts], files: Mapping[str, str]) -> Iterator[Problem]:
+    """Examples of which something else comes than is expected: what is said can be shown all the same."""
+    for loaded in routes.routes:
+        facts = lanes.get(loaded.route.lane)
+        if facts is not None:
+            yield from _example_problems(_Checked(loaded, facts, files))
 
 
 def check_lanes(routes: Iterable[LoadedRoute], lanes: Mapping[str, object]) -> list[Problem]:
@@ -182,8 +201,18 @@ def _example_problems(checked: _Checked) -> Iterator[Problem]:
         if isinstance(event, str):
             yield checked.loaded.problem((*where, "event"), event)
         else:
-            for part, what, mend in _differences(route, example, event, checked.facts.profile):
-                yield checked.loaded.problem((*where, *part), what, mend)
+            made = _made_of(route, example, event, checked.facts.profile)
+            if isinstance(made, _Unsaid):
+                what = f"{made.part}: with {example.event} {made.detail}"
+                yield checked.loaded.problem((*_ladder_path(checked, made.locale), example.level, made.part), what)
+            else:
+                for part, what, mend in made:
+                    yield checked.loaded.problem((*where, *part), what, mend)
+
+
+def _ladder_path(checked: _Checked, locale: str) -> Path:
+    codes = {code.replace("_", "-").lower(): code for code in checked.loaded.route.ladders}
+    return ("wordings", codes[locale]) if locale in codes else ("wordings",)
 
 
 def _event_of(checked: _Checked, example: Example) -> Event | str:
@@ -212,37 +241,57 @@ def silence_of(route: Route, event: Event, profile: LaneProfile) -> str:
     return _silence(compiled, names_of(event, profile, shop, compiled.to_customer), profile)
 
 
-def _differences(route: CompiledRoute, example: Example, event: Event, profile: LaneProfile) -> Iterator[_Difference]:
+@dataclass(frozen=True, slots=True)
+class _Unsaid:
+    """What of a wording cannot be said, and in which language."""
+
+    locale: str
+    part: str
+    detail: str
+
+
+def _made_of(route: CompiledRoute, example: Example, event: Event, profile: LaneProfile) -> list[_Difference] | _Unsaid:
     shop = _shop_of(event, profile)
     names = names_of(event, profile, shop, route.to_customer)
     silence = _silence(route, names, profile)
     if silence or not example.sent:
         if silence and example.sent:
-            yield ("event",), f"nothing is sent: {silence}", "give another event, or say sent: false"
-        elif not silence:
-            yield ("sent",), "something is sent", ""
-        return
+            return [(("event",), f"nothing is sent: {silence}", "give another event, or say sent: false")]
+        return [] if silence else [(("sent",), "something is sent", "")]
     customer = event.customer if route.to_customer else None
     locale = route.locale_for(example.locale or (customer.locale if customer else None), shop)
     ladder = route.ladders[locale]
     if example.level >= len(ladder):
-        yield ("level",), f"there is no level {example.level}", f"the last one is {len(ladder) - 1}"
-        return
-    made = ladder[example.level].render(names, link_rule(shop))
-    yield from _unlike(made, example.expect)
+        return [(("level",), f"there is no level {example.level}", f"the last one is {len(ladder) - 1}")]
+    wording = ladder[example.level]
+    made = wording.render(names, link_rule(shop))
+    if isinstance(made, Unrendered):
+        unsaid = named(made, wording, names)
+        return _Unsaid(locale, unsaid.part, unsaid.detail)
+    return list(_unlike(made, example.expect))
 
 
 def _silence(route: CompiledRoute, names: Names, profile: LaneProfile) -> str:
     """Why an event is told to nobody; empty when it is told."""
     wanted = route.wants(names)
     if isinstance(wanted, Failed):
-        return f"when fails with {wanted.detail}"
+        return _failure(route.route.when or "", names) or f"when fails with {wanted.detail}"
     if not wanted:
         return "when is false"
     recipients = route.recipients(names, profile.identities)
     if isinstance(recipients, Unaddressed):
         return recipients.detail
     return "" if recipients else "the event names nobody"
+
+
+def _failure(when: str, names: Names) -> str:
+    """The condition's fields that are empty, and how it is written; "" where none is."""
+    tree = expression_tree(when)
+    empty = empty_fields(tree, names)
+    if not empty:
+        return ""
+    rest = when if isinstance(tree, nodes.Compare) else "…"
+    return f"when: {empty[0]} is empty here; write `{empty[0]} and {rest}`"
 
 
 def _shop_of(event: Event, profile: LaneProfile) -> ShopProfile:
@@ -253,10 +302,7 @@ def _shop_of(event: Event, profile: LaneProfile) -> ShopProfile:
     return profile.shops.get(name) or (replace(first, id=name, slug=name) if name else first)
 
 
-def _unlike(made: Message | Unrendered, expect: Expectation) -> Iterator[_Difference]:
-    if isinstance(made, Unrendered):
-        yield ("event",), f"{made.part}: {made.detail}", ""
-        return
+def _unlike(made: Message, expect: Expectation) -> Iterator[_Difference]:
     for part in PARTS:
         wanted, got = getattr(expect, part), getattr(made, part)
         if wanted is not None and _seen(wanted) != _seen(got or ""):

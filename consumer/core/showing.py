@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consumer.core.compiled import CompiledRoute
 from consumer.core.document import Path
+from consumer.core.emptiness import named
 from consumer.core.model import Message
 from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneProfile, ShopProfile
@@ -50,11 +51,16 @@ class Showing:
         links = link_rule(self._shop)
         return [
             Shown(
-                locale, level, (*self._place(locale), level), wording.render(names, links), _own(wording.wording.shown)
+                locale,
+                level,
+                (*self._place(locale), level),
+                named(made, wording, names) if isinstance(made, Unrendered) else made,
+                _own(wording.wording.shown),
             )
             for locale, ladder in self._route.ladders.items()
             if not locales or locale in locales
             for level, wording in enumerate(ladder)
+            for made in (wording.render(names, links),)
         ]
 
     def _place(self, locale: str) -> Path:

@@ -132,7 +132,18 @@ def test_a_preview_of_what_cannot_be_said_shows_why(tmp_path: Path) -> None:
     event["order"]["delivery"]["title"] = None
     (tmp_path / "event.json").write_text(json.dumps(event))
     shown = call("preview", "-c", path, "--event", tmp_path / "event.json")
-    assert "cannot be said: title: a field is absent" in shown.stdout
+    assert "cannot be said: title: order.delivery.title" in shown.stdout
+
+
+def test_a_preview_shows_the_text_though_its_example_expects_another(catalogue: Path) -> None:
+    file = catalogue / "routes" / "customer_orders.yaml"
+    text = file.read_text()
+    file.write_text(text.replace("expect: {title: ", "expect: {title: Nearly ", 1))
+    shown = call("preview", "order-paid", "-c", catalogue)
+    assert (shown.exit_code, "order-paid: the most personal" in shown.stdout) == (FINE, True)
+    assert "note: " in shown.stderr
+    assert "expected is " in shown.stderr
+    assert call("check", "-c", catalogue).exit_code == USAGE
 
 
 def test_a_preview_takes_one_event_at_a_time(catalogue: Path) -> None:

@@ -83,10 +83,6 @@ def test_an_example_that_comes_true_is_no_problem(entry: str) -> None:
             ("nothing is sent: customer.phone is not a phone number;"
             " give another event, or say sent: false"),
         ),
-        (
-            "{event: examples/bare.json}",
-            "text: a field is absent; give it a default or an if",
-        ),
     ],
 )  # fmt: skip
 def test_an_example_that_does_not_come_true_is_told(entry: str, problem: str) -> None:
@@ -100,14 +96,28 @@ def test_an_example_that_does_not_come_true_is_told(entry: str, problem: str) ->
         silent=order(customer__consents=None),
         nobody=order(customer=consents),
         phone=order(customer=consents | {"phone": "12"}),
-        bare=order(order__delivery__title=None),
     )
     assert found == [f"routes.yaml:19: route order-ready: {problem}"]
 
 
 def test_a_condition_that_fails_is_told_by_its_example() -> None:
     text = one("[{title: a, text: b}]", when="order.total > 5", examples="[{event: examples/a.json}]")
-    assert "when fails with TypeError" in checked(text, a=order(order__total=None))[0]
+    assert (
+        "nothing is sent: when: order.total is empty here; write `order.total and order.total > 5`"
+        in checked(text, a=order(order__total=None))[0]
+    )
+
+
+def test_a_condition_that_fails_otherwise_is_told_as_it_is() -> None:
+    text = one("[{title: a, text: b}]", when="order.id > 5", examples="[{event: examples/a.json}]")
+    assert "when fails with TypeError" in checked(text, a=order())[0]
+
+
+def test_a_field_that_an_example_leaves_empty_is_told_where_it_is_said() -> None:
+    found = checked(example("{event: examples/bare.json}"), bare=order(order__delivery__title=None))
+    assert len(found) == 1
+    assert "text: with examples/bare.json order.delivery.title is empty; give it a default or an if" in found[0]
+    assert not found[0].startswith("routes.yaml:19:")
 
 
 def test_examples_stand_beside_the_route_file_or_its_folder() -> None:

@@ -15,7 +15,7 @@ from consumer.app.commands.shared import (
     OutputFormat,
     brokers,
     leave,
-    load,
+    load_to_show,
     partly,
 )
 
@@ -64,16 +64,18 @@ def preview(  # noqa: PLR0913 - the options of a command, each with a name of it
 
 
 def _shown(wish: _Wish, config: Path, locale: str | None, output: Format) -> int:
-    """Show it once; the exit code."""
+    """Show it once; the exit code. An example that expects something else is noted below, and is no failure here."""
     from consumer.app import told  # noqa: PLC0415
     from consumer.app.previews_told import tell_previews  # noqa: PLC0415
 
-    setup = load(config, output)
+    setup, notes = load_to_show(config, output)
     made = _previews(setup, wish, _routes(setup, wish.route), locale)
     failures = [each for each in made if isinstance(each, str)]
     for words in failures:
         told.complain(words)
     tell_previews([each for each in made if not isinstance(each, str)], told.Output(output))
+    for note in notes:
+        told.complain(f"note: {note}")
     return partly(len(failures), len(made))
 
 

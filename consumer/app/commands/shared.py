@@ -13,6 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from consumer.app.setup import Setup
+    from consumer.core.document import Problem
     from consumer.streams.settings import KafkaSettings
 
 FINE, FAILED, USAGE, PARTLY = 0, 1, 2, 3
@@ -43,6 +44,21 @@ def load(config: Path, output: Format, lines: tuple[str, str] | None = None) -> 
         told.tell_problems(setup, told.Output(output), warnings)
         raise typer.Exit(USAGE)
     return setup
+
+
+def load_to_show(config: Path, output: Format) -> "tuple[Setup, list[Problem]]":
+    """The setup, and the examples of which something else comes than they expect; the end of the command with any
+    other mistake."""
+    from consumer.app import told  # noqa: PLC0415
+    from consumer.app.setup import Mistakes, load_setup  # noqa: PLC0415
+
+    found = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ)
+    if isinstance(found, Mistakes) and found.setup is not None:
+        return found.setup, found
+    if isinstance(found, list):
+        told.tell_problems(found, told.Output(output), found.warnings if isinstance(found, Mistakes) else ())
+        raise typer.Exit(USAGE)
+    return found, []
 
 
 def brokers(setup: "Setup") -> "KafkaSettings":
