@@ -96,7 +96,17 @@ def _syntax_problem(error: yaml.MarkedYAMLError, file: str) -> Problem:
     line = mark.line + 1 if mark else 1
     # The parser quotes names it stumbled over, and an unquoted password may look like one.
     what = re.sub(r"'[^'<]{2,}'", "'…'", error.problem or "not YAML")
-    return Problem(file, line, f"not YAML: {what}", "quote a text that has one of : # * & ! % @ ` in it")
+    return Problem(file, line, f"not YAML: {what}", _syntax_mend(error.problem or ""))
+
+
+# How the parser says that a line does not go on as the lines above it began.
+_BROKEN_OFF = ("<block end>", "end of stream", "could not find expected ':'")
+
+
+def _syntax_mend(problem: str) -> str:
+    if any(words in problem for words in _BROKEN_OFF):
+        return "perhaps a closing quote is missing on the line above, or the indentation differs"
+    return "quote a text that has one of : # * & ! % @ ` in it"
 
 
 _PLAIN_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")

@@ -165,8 +165,20 @@ def plural_flaws(tree: nodes.Node, locale: Locale) -> Iterator[Flaw]:
     """Plurals with too few or too many forms for the language."""
     for node in tree.find_all(nodes.Filter):
         if node.name == "plural" and not accepts_forms(locale, len(node.args)):
-            names = ", ".join(plural_categories(locale))
-            yield Flaw(node.lineno, f"plural has {len(node.args)} forms", f"{locale} has {names}")
+            yield Flaw(node.lineno, f"plural has {len(node.args)} forms", _forms_wanted(locale))
+
+
+_FIGURES = ("no", "one form", "two forms", "three forms", "four forms", "five forms", "six forms")
+_PLURALS = {"ru": "'бонус', 'бонуса', 'бонусов'", "en": "'point', 'points'"}
+
+
+def _forms_wanted(locale: Locale) -> str:
+    """Beside `few`, `other` is for fractions only, and may be left out."""
+    names = plural_categories(locale)
+    names = names[:-1] if "few" in names else names
+    shown = _PLURALS.get(locale.language)
+    sample = f", as in plural({shown})" if shown else ""
+    return f"{locale.english_name} needs {_FIGURES[len(names)]}: {', '.join(names)}{sample}"
 
 
 # --- cardinality ------------------------------------------------------------------------------------------------------

@@ -121,7 +121,8 @@ def read_expression(source: str, environment: Sandbox) -> nodes.Expr | Flaw:
         parser = Parser(environment, source, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            return Flaw(parser.stream.current.lineno, "more than one expression")
+            mend = 'did you mean ">="?' if "=>" in source else ""
+            return Flaw(parser.stream.current.lineno, "more than one expression", mend)
         tree.set_environment(environment)
     except _TROUBLE as error:
         return _syntax_flaw(error)

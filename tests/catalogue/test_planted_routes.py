@@ -148,14 +148,14 @@ PLANTED = (
         "'товар', 'товара', 'товаров'",
         "'товар', 'товары'",
         "'товары'",
-        "plural has 2 forms; ru has one, few, many, other",
+        "plural has 2 forms; Russian needs three forms: one, few, many, as in plural(",
     ),
     Planted(
         "too many forms of a word",
         "'item', 'items'",
         "'item', 'items', 'items'",
         "'items', 'items'",
-        "plural has 3 forms; en has one, other",
+        "plural has 3 forms; English needs two forms: one, other, as in plural('point', 'points')",
     ),
     Planted(
         "no title",

@@ -218,3 +218,10 @@ def test_a_mapping_of_models_knows_its_keys() -> None:
     found = read_document("inner:\n  a: {title: x, tilte: y}\n", "w.yaml", Loose)
     assert isinstance(found, list)
     assert found[0].mend == 'did you mean "title"?'
+
+
+@pytest.mark.parametrize("text", ["a: 'b\nc: 1\n", "a:\n    b: 1\n  c: 2\n"])
+def test_a_quote_left_open_and_an_indentation_that_differs_have_a_hint_of_their_own(text: str) -> None:
+    found = read_tree(text, "a.yaml")
+    assert isinstance(found, list)
+    assert "perhaps a closing quote is missing" in found[0].mend

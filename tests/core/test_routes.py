@@ -4,7 +4,8 @@ import pytest
 
 from consumer.core.filters import FILTERS
 from consumer.core.model import OnUnsure
-from consumer.core.routes import RouteSet, expression_tree, load_routes
+from consumer.core.routes import EXPRESSION_SANDBOX, RouteSet, expression_tree, load_routes
+from consumer.core.templates import Flaw, read_expression
 from tests.core.planning import READY, routes
 
 PLANTED = """\
@@ -71,7 +72,10 @@ def test_every_mistake_is_found_at_once() -> None:
             " write {{ order.delivery.storage_until | day }}, or | date, or | time"
         ),
         'routes.yaml:20: unknown key "links"; did you mean "link"?',
-        "routes.yaml:21: route many: title: plural has 1 forms; ru has one, few, many, other",
+        (
+            "routes.yaml:21: route many: title: plural has 1 forms; "
+            "Russian needs three forms: one, few, many, as in plural('бонус', 'бонуса', 'бонусов')"
+        ),
         'routes.yaml:22: route many: text: "order.payment" is not a text; there are method, paid',
         'routes.yaml:22: route many: text: "order.payment.paid" is a choice, not a text',
         'routes.yaml:22: route many: text: "order.responsible_user_ids" is a list, not a text',
@@ -174,3 +178,9 @@ def test_a_field_that_a_filter_cannot_say_is_told(source: str, problem: str) -> 
 @pytest.mark.parametrize("source", ["{{ event.type | shorten }}", "{{ order.total | number }}"])
 def test_a_field_that_a_filter_can_say_is_fine(source: str) -> None:
     assert isinstance(load_routes({"a.yaml": READY.replace("Заказ {{ order.public_id }} ждёт вас", source)}), RouteSet)
+
+
+def test_an_arrow_for_a_comparison_is_understood() -> None:
+    flaw = read_expression("order.total => 5", EXPRESSION_SANDBOX)
+    assert isinstance(flaw, Flaw)
+    assert flaw.mend == 'did you mean ">="?'
