@@ -194,6 +194,21 @@ def test_the_guides_show_the_same_route() -> None:
     assert first == second
 
 
+def conditions(guide: str) -> list[str]:
+    """Those of its table, and those that stand after `when:` in its second piece of YAML."""
+    table = re.findall(r"^\| `(event\.[^`]+)` \|", (ROOT / guide).read_text("utf-8"), re.MULTILINE)
+    return [*table, *re.findall(r"^when: (.+?) *(?:#.*)?$", yaml_blocks(guide)[1], re.MULTILINE)]
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_conditions_that_a_guide_shows_are_conditions(guide: str) -> None:
+    route = '- {{id: order-{}, on: order.paid, when: "{}", lane: app-push, ttl: 3h, wordings: [{{text: paid}}]}}\n'
+    shown = conditions(guide)
+    assert len(shown) == 6
+    loaded = load_routes({guide: "".join(route.format(index, each) for index, each in enumerate(shown))})
+    assert isinstance(loaded, RouteSet), loaded
+
+
 @pytest.mark.parametrize("name", documents())
 def test_a_generated_reference_is_fresh(name: str) -> None:
     assert (FOLDER / name).read_text("utf-8") == documents()[name], "run: make references"
