@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import outbox, plan, standing, whole
+from tests.benchmarks import outbox, peers, plan, standing, whole
 
 RECORDED = Path(__file__).with_name("recorded.json")
 GROSS_LOSS = 1 / 3
@@ -83,7 +83,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.every", description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--latency-ms", nargs="+", default=["0", "20"])
-    parser.add_argument("--contestants", nargs="+", default=list(whole.peers.CONTESTANTS))
+    parser.add_argument("--contestants", nargs="+", default=list(peers.CONTESTANTS))
     parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
     parser.add_argument("--brief", action="store_true", help="without what takes minutes")
     parser.add_argument("--compare", action="store_true", help="fail where more than a third of a ratio is lost")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.core.decode import Undecodable, decode, decode_written
+from consumer.core.decode import Undecodable, decode, decode_written, document_of
 from consumer.core.model import Ignored
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
@@ -53,7 +53,8 @@ def test_a_detail_never_repeats_a_value() -> None:
 
 def test_the_limit_is_on_bytes() -> None:
     assert isinstance(decode(GOOD, len(GOOD)), Event)
-    for found in (decode(GOOD, len(GOOD) - 1), decode_written(GOOD, len(GOOD) - 1, ANY_EVENT)):
+    less = len(GOOD) - 1
+    for found in (decode(GOOD, less), decode_written(GOOD, less, ANY_EVENT), document_of(GOOD, less)):
         assert isinstance(found, Undecodable)
         assert found.reason is DeadReason.OVERSIZE
 
