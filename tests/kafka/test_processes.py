@@ -110,7 +110,7 @@ async def test_a_blocked_imshop_says_why_and_does_not_touch_bitrix24(tmp_path: P
         async def flowed() -> bool:
             return len(bitrix24.deliveries) > before and (await consumer.lane(STAFF)).get("waiting") == 0
 
-        await eventually("Bitrix24's pushes flow on", flowed)
+        await eventually("Bitrix24's pushes flow on", flowed, 150.0)
         assert imshop.deliveries == []
         imshop.heal()
         await eventually("everything ended", lambda: place.over(consumer), 150.0)
