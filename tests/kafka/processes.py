@@ -109,7 +109,7 @@ def end(consumers: Iterable[Consumer], *, tell: bool = False) -> None:
             sys.stderr.write(f"--- {consumer.log_file}\n{consumer.log[-LOG_CHARACTERS:]}\n")
 
 
-async def eventually(what: str, true: Callable[[], Awaitable[bool]], within_seconds: float = 60.0) -> float:
+async def eventually(what: str, true: Callable[[], Awaitable[bool]], within_seconds: float = 120.0) -> float:
     """Look again and again until it is true; how long that took, in seconds."""
     began = time.monotonic()
     while not await true():
