@@ -198,6 +198,8 @@ def the_rest(tally: Tally) -> None:
 
 
 def main() -> int:
+    # Started in the background by a shell, it would hand down that interrupts are ignored, and some tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     started, tally = time.monotonic(), Tally()
