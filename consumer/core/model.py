@@ -7,6 +7,7 @@ lane's claim was acked, counted on from there by the monotonic clock. Every `now
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -145,7 +146,7 @@ class Parcel(NamedTuple):
     commands: tuple[Command, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Batch:
     """What one request carries. `id` is `epoch.number`, unique in a lane's journal."""
 
@@ -153,10 +154,17 @@ class Batch:
     epoch: int
     parcels: tuple[Parcel, ...]
 
-    @property
+    @cached_property
     def commands(self) -> tuple[Command, ...]:
         """All commands in the batch's order: parcel by parcel."""
+        if len(self.parcels) == 1:
+            return self.parcels[0].commands
         return tuple(command for parcel in self.parcels for command in parcel.commands)
+
+    @cached_property
+    def recipients(self) -> frozenset[str]:
+        """Everybody whom the request tells."""
+        return frozenset([command.recipient for command in self.commands])
 
     @property
     def on_unsure(self) -> OnUnsure:

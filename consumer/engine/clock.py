@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 
 
 class BrokerClock:
@@ -9,10 +10,13 @@ class BrokerClock:
 
     def __init__(self) -> None:
         self._offset: float | None = None
+        self._monotonic: Callable[[], float] = _unanchored
 
     def anchor(self, broker_timestamp: float, monotonic: float) -> None:
         """The broker's time was `broker_timestamp` when the loop's clock said `monotonic`; both in seconds."""
         self._offset = broker_timestamp - monotonic
+        # Bound once: the clock is read a dozen times for each request; to ask for the loop costs more than its time.
+        self._monotonic = asyncio.get_running_loop().time
 
     @property
     def anchored(self) -> bool:
@@ -21,9 +25,7 @@ class BrokerClock:
 
     def now(self) -> float:
         """Seconds since 1970; the lane must have been anchored."""
-        if self._offset is None:
-            raise RuntimeError("the lane's clock is read before its first claim")
-        return asyncio.get_running_loop().time() + self._offset
+        return self._monotonic() + (self._offset or 0.0)
 
     async def sleep_until(self, moment: float, wake: asyncio.Event) -> None:
         """Return at `moment`, or when `wake` is set; forever is allowed."""
@@ -33,3 +35,7 @@ class BrokerClock:
                 await wake.wait()
         except TimeoutError:
             return
+
+
+def _unanchored() -> float:
+    raise RuntimeError("the lane's clock is read before its first claim")

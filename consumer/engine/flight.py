@@ -1,9 +1,8 @@
 """One attempt: into the journal, a last look, the wire, and its landing, whatever came of it."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from consumer.core.bisection import Sentence
 from consumer.core.desk import Desk
@@ -130,13 +129,12 @@ class Flight:
         started = self.office.clock.now()
         verdicts = self.desk.bisection.hear(self.batch, await self._until_cutoff())
         seconds = self.office.clock.now() - started
-        worst = min(verdicts, key=lambda verdict: _GRAVITY.index(type(verdict)))
+        worst = verdicts[0] if len(verdicts) == 1 else min(verdicts, key=_gravity)
         self.gate.settle(self.grant, worst, told=_told(self.batch, verdicts))
         self._show(worst)
         reason = "" if isinstance(worst, Delivered) else worst.reason
         name = type(worst).__name__.lower()
-        recipients = len({command.recipient for command in self.batch.commands})
-        provider = self.office.parts.sink.provider
+        provider, recipients = self.office.parts.sink.provider, len(self.batch.recipients)
         self.office.parts.emit(
             RequestSent(self.office.lane, provider, self.batch.id, name, reason, recipients, seconds)
         )
@@ -171,18 +169,23 @@ class Flight:
         report_ends(self.office, ended)
 
     def _tell(self, landed: Landed) -> None:
+        """A fact for each route and outcome, and one for what each route told in each parcel."""
         lane, emit = self.office.lane, self.office.parts.emit
-        pairs = list(zip(self.batch.commands, landed.outcomes, strict=True))
-        counts = Counter((command.terms.route, outcome) for command, outcome in pairs if outcome is not None)
+        counts: defaultdict[tuple[str, Outcome], int] = defaultdict(int)
+        outcomes = iter(landed.outcomes)
+        for parcel in self.batch.parcels:
+            told: defaultdict[str, list[Command]] = defaultdict(list)
+            for command, outcome in zip(parcel.commands, outcomes, strict=False):
+                if outcome is not None:
+                    counts[command.terms.route, outcome] += 1
+                if outcome is Outcome.DELIVERED:
+                    told[command.terms.route].append(command)
+            for route, commands in told.items():
+                emit(self._pushed(route, parcel, commands))
         for (route, outcome), count in counts.items():
             # The record's reason is that of the others, where a batch had a verdict for each.
             reason = "" if outcome is Outcome.DELIVERED else landed.record.reason
             emit(CommandEnded(lane, route, outcome, reason, count))
-        delivered = {command.id for command, outcome in pairs if outcome is Outcome.DELIVERED}
-        for parcel in self.batch.parcels:
-            told = sorted((c for c in parcel.commands if c.id in delivered), key=lambda c: c.terms.route)
-            for route, commands in groupby(told, key=lambda c: c.terms.route):
-                emit(self._pushed(route, parcel, list(commands)))
 
     def _pushed(self, route: str, parcel: Parcel, commands: list[Command]) -> Pushed:
         now = self.office.clock.now()
@@ -201,11 +204,20 @@ class Flight:
         )
 
 
+def _gravity(verdict: Verdict) -> int:
+    return _GRAVITY.index(type(verdict))
+
+
 def _told(batch: Batch, verdicts: Verdicts) -> int:
     """How many people the request may have reached."""
-    each = verdicts * len(batch.commands) if len(verdicts) == 1 else verdicts
-    pairs = zip(batch.commands, each, strict=True)
-    return len({command.recipient for command, verdict in pairs if isinstance(verdict, Delivered) or is_lost(verdict)})
+    if len(verdicts) == 1:
+        return len(batch.recipients) if _reaches(verdicts[0]) else 0
+    pairs = zip(batch.commands, verdicts, strict=True)
+    return len({command.recipient for command, verdict in pairs if _reaches(verdict)})
+
+
+def _reaches(verdict: Verdict) -> bool:
+    return isinstance(verdict, Delivered) or is_lost(verdict)
 
 
 async def bury(office: Office, desk: Desk, sentence: Sentence, places: Sequence[Position] = ()) -> None:
@@ -227,6 +239,8 @@ def _detail(verdict: Refused) -> str:
 
 def report_ends(office: Office, ended: tuple[Ended, ...]) -> None:
     """Say the ends that needed no request, one fact for each route, outcome and reason."""
+    if not ended:
+        return
     counts = Counter((end.command.terms.route, end.outcome, end.reason) for end in ended)
     for (route, outcome, reason), count in counts.items():
         office.parts.emit(CommandEnded(office.lane, route, outcome, reason, count))

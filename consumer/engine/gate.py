@@ -88,7 +88,8 @@ class Gate:
 
     def opens(self, least: int = 1) -> bool:
         """Whether a request with so many recipients could start at this moment."""
-        if self._next_start(least) > self._clock.now():
+        now = self._clock.now()
+        if self._next_start(now, least) > now:
             return False
         return self._bucket is None or self._bucket_gap is None or self._bucket.has_capacity(self._bucket_gap.factor)
 
@@ -146,7 +147,7 @@ class Gate:
     async def grant(self, least: int = 1) -> Grant:
         """Return when a request with `least` recipients may start. The caller starts it now, or gives it back."""
         asked = self._clock.now()
-        cause = await self._opened(least)
+        cause = "" if self._next_start(asked, least) <= asked else await self._opened(least)
         if self._bucket is not None and self._bucket_gap is not None:
             # After limit answers each request takes more than its share, so that the bucket drains more slowly.
             await self._bucket.acquire(self._bucket_gap.factor)
@@ -157,19 +158,23 @@ class Gate:
 
     async def _opened(self, least: int) -> str:
         cause = ""
-        while (moment := self._next_start(least)) > (now := self._clock.now()):
+        while (moment := self._next_start(now := self._clock.now(), least)) > now:
             full = self._ceiling is not None and self._ceiling.free_from(now, least) == moment
             cause = "breaker" if self.held else "ceiling" if full else "quota"
-            await self._clock.sleep_until(moment, self._changed)
+            await self._sleep_until(moment)
         return cause
 
     async def patience(self) -> None:
         """Return when the provider's answers no longer ask for waiting."""
         while self._breaker.until > self._clock.now():
-            await self._clock.sleep_until(self._breaker.until, self._changed)
+            await self._sleep_until(self._breaker.until)
 
-    def _next_start(self, least: int) -> float:
-        now = self._clock.now()
+    async def _sleep_until(self, moment: float) -> None:
+        """Or until something changes. One waits here at a time: whoever dispatches."""
+        self._changed.clear()
+        await self._clock.sleep_until(moment, self._changed)
+
+    def _next_start(self, now: float, least: int) -> float:
         window = now if self._window is None else self._window.next_start(now)
         ceiling = now if self._ceiling is None else self._ceiling.free_from(now, least)
         return max(self._breaker.until, window, ceiling)
@@ -187,7 +192,7 @@ class Gate:
         if self._window is not None:
             self._window.give_back(grant.ticket)
         self._tell_ceiling(grant, 0)
-        self._wake()
+        self._changed.set()
 
     def settle(self, grant: Grant, verdict: Verdict, told: int = 0) -> None:
         """A request came to its end and may have `told` so many; its place in the quota and the lane's patience follow
@@ -203,22 +208,18 @@ class Gate:
         self._tell_moved(was_open)
         if self.gap_seconds != gap:
             self._emit(GateMoved(self._pace.lane, self.gap_seconds))
-        self._wake()
+        self._changed.set()
 
     def refuse(self, verdict: Blocked | Deferred) -> None:
         """The credential is not fit for a request: wait as after an answer that said so."""
         was_open = self._breaker.is_open
         self._breaker.refuse(verdict, self._clock.now(), self._dice())
         self._tell_moved(was_open)
-        self._wake()
+        self._changed.set()
 
     def _tell_ceiling(self, grant: Grant, told: int) -> None:
         if self._ceiling is not None:
             self._ceiling.land(grant.recipients, told, self._clock.now())
-
-    def _wake(self) -> None:
-        self._changed.set()
-        self._changed = asyncio.Event()
 
     def _tell_moved(self, was_open: bool) -> None:
         if self._breaker.is_open != was_open:

@@ -91,7 +91,7 @@ class Tenure:
             if flight is None:
                 self.gate.give_back(grant)
                 continue
-            self.gate.carry(grant, len({command.recipient for command in flight.batch.commands}))
+            self.gate.carry(grant, len(flight.batch.recipients))
             self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
             self._requests += 1
             self._started[self._requests] = asyncio.get_running_loop().time()
