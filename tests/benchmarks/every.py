@@ -51,6 +51,11 @@ def ratios(whole_job: Path, pure_way: Path) -> dict[str, float]:
         found["a request an event/coalesced, CPU"] = round(costs["orders"] / costs["coalesced"], 2)
     if "coalesced" in costs:
         found["plan and put/coalesced, CPU"] = round(pure["plan and put, twelve texts"] / costs["coalesced"], 3)
+    bare_bones = {
+        score["job"]: score["us_per_event"] for score in job["scores"] if score["contestant"] == "vestnik-null"
+    }
+    if "orders" in bare_bones:
+        found["plan/whole job without HTTP, CPU"] = round(pure["plan, personal texts"] / bare_bones["orders"], 3)
     found["decode/plan of a personal text, CPU"] = round(pure["decode"] / pure["plan, personal texts"], 3)
     return found
 

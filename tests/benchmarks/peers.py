@@ -23,16 +23,18 @@ PACKAGE = "tests.benchmarks.contestants"
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours."""
+    """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours. Without
+    `http` its pushes go nowhere, and are accepted at once."""
 
     name: str
     module: str
     needs: tuple[str, ...] = ()
     uvloop: bool = False
+    http: bool = True
 
     @property
     def is_ours(self) -> bool:
-        return self.name == "vestnik"
+        return self.module == "vestnik_run"
 
     @property
     def python(self) -> str:
@@ -42,19 +44,21 @@ class Contestant:
     def command(self) -> list[str]:
         return [self.python, "-m", f"{PACKAGE}.{self.module}"]
 
-    def vestnik(self, *, embedded: bool, profile: Path | None = None) -> list[str]:
-        """The real command; on the embedded broker, and to be profiled, the same from within."""
-        if profile is not None:
-            return [self.python, "-m", "cProfile", "-o", str(profile), "-m", f"{PACKAGE}.{self.module}"]
-        if embedded:
-            return self.command
-        return [str(Path(sys.executable).with_name("vestnik")), "run", "--config"]
+    def vestnik(self, *, embedded: bool, profile: Path | None = None, nowhere: Path | None = None) -> list[str]:
+        """The real command; on the embedded broker, without HTTP and to be profiled, the same from within."""
+        if not embedded and profile is None and nowhere is None:
+            return [str(Path(sys.executable).with_name("vestnik")), "run", "--config"]
+        profiled = [] if profile is None else ["-m", "cProfile", "-o", str(profile)]
+        options = ["--embedded"] if embedded else []
+        told = [] if nowhere is None else ["--nowhere", str(nowhere)]
+        return [self.python, *profiled, "-m", f"{PACKAGE}.{self.module}", *options, *told]
 
 
 CONTESTANTS = {
     each.name: each
     for each in (
         Contestant("vestnik", "vestnik_run"),
+        Contestant("vestnik-null", "vestnik_run", http=False),
         Contestant("bare", "bare"),
         Contestant("bare-uvloop", "bare", uvloop=True),
         Contestant("faststream", "faststream_batch", ("faststream[kafka]==0.7.8", "aiokafka==0.14.0", *SHARED)),

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.demo.broker import PARTITIONS, EmbeddedBroker
-from tests.benchmarks.provider import ROOT, Provider, Reached
+from tests.benchmarks.provider import ROOT, Reached
 
 START_SECONDS = 60.0
 GOAL_SECONDS = 300.0
@@ -142,7 +142,18 @@ class Process:
         return self.log.read_text(errors="replace")[-3000:]
 
 
-def watched(provider: Provider, process: Process, seconds: float = GOAL_SECONDS) -> Reached:
+class Hearing(Protocol):
+    """What counts the pushes: the provider, or who hears what goes nowhere."""
+
+    @property
+    def url(self) -> str: ...
+
+    def expect(self, goal: int, latency_ms: float = 0.0) -> None: ...
+
+    def reached(self, seconds: float) -> Reached | None: ...
+
+
+def watched(provider: Hearing, process: Process, seconds: float = GOAL_SECONDS) -> Reached:
     """Wait for the provider's goal, no longer than a while and than the contestant lives."""
     deadline = time.monotonic() + seconds
     while (found := provider.reached(0.1)) is None:

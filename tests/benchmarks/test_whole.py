@@ -21,6 +21,18 @@ def test_every_event_is_pushed_once_and_committed(tmp_path: Path, capsys: pytest
     assert "vestnik" in capsys.readouterr().out
 
 
+def test_without_http_every_event_is_counted_once_and_committed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "whole.json"
+    asked = ["--json", str(file), "--events", "100", "--latency-ms", "20", "--contestants", "vestnik-null"]
+    assert whole.main(asked) == 0
+    (score,) = json.loads(file.read_text())["scores"]
+    assert (score["requests"], score["twice"], score["committed"]) == (100, 0, True)
+    assert (score["latency_ms"], score["wanted_us_per_event"]) == (0, 100)
+    assert "≤ 100" in capsys.readouterr().out
+
+
 @pytest.mark.long
 def test_equal_texts_share_requests_and_the_bare_loop_does_the_same_work(tmp_path: Path) -> None:
     file = tmp_path / "whole.json"
@@ -55,6 +67,7 @@ def test_ratios_come_of_both_measurements(tmp_path: Path) -> None:
     scores = [
         {"contestant": "vestnik", "job": "orders", "us_per_event": 400.0},
         {"contestant": "vestnik", "job": "coalesced", "us_per_event": 50.0},
+        {"contestant": "vestnik-null", "job": "orders", "us_per_event": 100.0},
     ]
     job.write_text(json.dumps({"scores": scores, "ratios": {"vestnik/bare at 20 ms": 0.9}}))
     costs = {"decode": 10.0, "plan, personal texts": 40.0, "plan and put, twelve texts": 25.0}
@@ -63,5 +76,6 @@ def test_ratios_come_of_both_measurements(tmp_path: Path) -> None:
         "vestnik/bare at 20 ms": 0.9,
         "a request an event/coalesced, CPU": 8.0,
         "plan and put/coalesced, CPU": 0.5,
+        "plan/whole job without HTTP, CPU": 0.4,
         "decode/plan of a personal text, CPU": 0.25,
     }

@@ -14,15 +14,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import peers
 from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
+from tests.benchmarks.nowhere import Ear
 from tests.benchmarks.peers import Contestant
 from tests.benchmarks.provider import Provider
-from tests.benchmarks.stage import Broker, NotDone, Process, broker, settled, topics_for_lane, watched, written
+from tests.benchmarks.stage import Broker, Hearing, NotDone, Process, broker, settled, topics_for_lane, watched, written
 
 EVENTS = 5_000
 WARM_UP = 300
@@ -30,8 +32,9 @@ IN_FLIGHT = 256
 IDLE_SECONDS = 1.5
 LATENCIES_MS = (0.0, 20.0, 100.0)
 COALESCED_LATENCY_MS = 20.0
-# What the issue asks for: Vestnik's events a CPU second over the other's, at least.
+# What is wanted: Vestnik's events a CPU second over the other's, at least; and µs of CPU an event, at most.
 WANTED = {"bare": 0.85, "faststream": 1.25, "quix": 1.6, "arroyo": 1.8, "faust": 2.0}
+WANTED_US = {("vestnik", "coalesced"): 50.0, ("vestnik-null", "orders"): 100.0, ("vestnik-null", "coalesced"): 50.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,10 @@ class Score:
 
 
 class Match:
-    """One run: a broker, a provider, and fresh names for each contestant."""
+    """One run of one job: a broker, a provider, and fresh names for each contestant."""
 
     def __init__(
-        self, stage: Broker, provider: Provider, folder: Path, job: Job = ORDERS, profile: Path | None = None
+        self, stage: Broker, provider: Hearing, folder: Path, job: Job = ORDERS, profile: Path | None = None
     ) -> None:
         self._stage = stage
         self._job = job
@@ -72,27 +75,33 @@ class Match:
         topic, lane = f"{self._job.name}-events-{number}", f"{self._job.name}-{number}"
         self._stage.make(topic)
         group = f"vestnik.{lane}" if contestant.is_ours else f"group-{number}"
+        hearing = self._provider if contestant.http else Ear(self._folder / f"{lane}.count")
         process = self._process(contestant, topic, lane, group)
         # An ear for the first event: what a process costs to start is measured by itself.
-        self._provider.expect(WARM_UP, latency_ms)
+        hearing.expect(WARM_UP, latency_ms)
         self._stage.publish(topic, self._job.events(WARM_UP, 1000 + number))
         process.start()
         try:
-            first = watched(self._provider, process).first - process.began
+            first = watched(hearing, process).first - process.began
             time.sleep(IDLE_SECONDS)
-            return self._measured(contestant, process, (topic, group), (latency_ms, events, first))
+            return self._measured(contestant, (process, hearing), (topic, group), (latency_ms, events, first))
         finally:
             process.stop()
 
     def _measured(
-        self, contestant: Contestant, process: Process, where: tuple[str, str], how: tuple[float, int, float]
+        self,
+        contestant: Contestant,
+        who: tuple[Process, Hearing],
+        where: tuple[str, str],
+        how: tuple[float, int, float],
     ) -> Score:
+        process, hearing = who
         latency_ms, events, first_push = how
         published = self._job.events(events, 1)
-        self._provider.expect(events, latency_ms)
+        hearing.expect(events, latency_ms)
         cpu, began = process.cpu_seconds, time.monotonic()
         self._stage.publish(where[0], published)
-        reached = watched(self._provider, process)
+        reached = watched(hearing, process)
         spent, rss = process.cpu_seconds - cpu, process.rss_mib
         waited = settled(self._stage, where[1], where[0], WARM_UP + events)
         return Score(
@@ -119,20 +128,52 @@ class Match:
         topics_for_lane(self._stage, lane)
         document = configuration(self._job, self._stage.bootstrap, lane, topic, self._provider.url)
         path = written(self._folder / lane, document, routes(self._job, lane))
-        command = contestant.vestnik(embedded=self._stage.embedded is not None, profile=self._profile)
+        nowhere = None if contestant.http else self._folder / f"{lane}.count"
+        command = contestant.vestnik(embedded=self._stage.embedded is not None, profile=self._profile, nowhere=nowhere)
         return Process([*command, str(path)], log)
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def scores(match: Match, contestants: Sequence[Contestant], latencies: Sequence[float], events: int) -> Iterator[Score]:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who plays what."""
+
+    match: Match
+    contestant: Contestant
+    latency_ms: float
+    events: int
+
+
+def turns(match: Match, contestants: Sequence[Contestant], latencies: Sequence[float], events: int) -> Iterator[Turn]:
+    """Everybody at each latency."""
     for latency_ms in latencies:
         for contestant in contestants:
-            try:
-                yield match.play(contestant, latency_ms, events)
-            except NotDone as why:
-                sys.stderr.write(f"{contestant.name} at {latency_ms:.0f} ms: not done: {why}\n")
+            yield Turn(match, contestant, latency_ms, events)
+
+
+def _apart(match: Match, able: Sequence[Contestant], options: argparse.Namespace) -> Iterator[Turn]:
+    """A request an event; who sends nothing answers at once."""
+    for http, latencies in ((True, options.latency_ms), (False, [0.0])):
+        yield from turns(match, [each for each in able if each.http is http], latencies, options.events)
+
+
+def _together(match: Match, able: Sequence[Contestant], events: int) -> Iterator[Turn]:
+    """Only Vestnik brings equal texts together, and they must have the time to meet."""
+    ours = [each for each in able if each.is_ours and events]
+    return turns(match, ours, [COALESCED_LATENCY_MS], events)
+
+
+def scores(asked: Sequence[Turn]) -> Iterator[Score]:
+    for turn in asked:
+        try:
+            yield turn.match.play(turn.contestant, turn.latency_ms, turn.events)
+        except NotDone as why:
+            sys.stderr.write(f"{turn.contestant.name} at {turn.latency_ms:.0f} ms: not done: {why}\n")
+
+
+OTHERS = [name for name, contestant in peers.CONTESTANTS.items() if not contestant.is_ours]
 
 
 def ratios(found: Sequence[Score]) -> dict[str, float]:
@@ -143,7 +184,7 @@ def ratios(found: Sequence[Score]) -> dict[str, float]:
             ours[score.latency_ms].events_per_cpu_second / score.events_per_cpu_second, 3
         )
         for score in found
-        if score.job == ORDERS.name and score.contestant != "vestnik" and score.latency_ms in ours
+        if score.job == ORDERS.name and score.contestant in OTHERS and score.latency_ms in ours
     }
 
 
@@ -155,6 +196,7 @@ def table(found: Sequence[Score]) -> Table:
         "events/s",
         "events/CPU s",
         "µs CPU an event",
+        "wanted",
         "RSS MiB",
         "first push s",
         "twice",
@@ -164,7 +206,9 @@ def table(found: Sequence[Score]) -> Table:
         made.add_column(name, justify="right")
     for each in found:
         rates = (f"{each.events_per_second:,.0f}", f"{each.events_per_cpu_second:,.0f}", f"{each.us_per_event:.0f}")
+        wanted = WANTED_US.get((each.contestant, each.job))
         rest = (
+            "" if wanted is None else f"≤ {wanted:.0f}",
             f"{each.rss_mib:.0f}",
             f"{each.first_push_seconds:.2f}",
             str(each.twice),
@@ -194,19 +238,29 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"left out: {name}: {why}", markup=False)
     able = [each for each in asked if each.name not in missing]
     with tempfile.TemporaryDirectory(prefix="whole-") as folder, broker(options.bootstrap) as stage, Provider() as told:
-        match = Match(stage, told, Path(folder), profile=options.profile)
-        found = list(scores(match, able, options.latency_ms, options.events))
-        # Only Vestnik brings equal texts together.
-        together = Match(stage, told, Path(folder), COALESCED, options.profile)
-        asked_too = [each for each in able if each.is_ours and options.coalesced]
-        found += list(scores(together, asked_too, [COALESCED_LATENCY_MS], options.coalesced))
-    console.print(table(found))
-    for name, ratio in ratios(found).items():
-        console.print(f"{name}: {ratio:.2f}", markup=False)
-    document = {"scores": [asdict(each) for each in found], "ratios": ratios(found), "left_out": missing}
+        asked_for = [
+            *_apart(Match(stage, told, Path(folder), profile=options.profile), able, options),
+            *_together(Match(stage, told, Path(folder), COALESCED, options.profile), able, options.coalesced),
+        ]
+        found = list(scores(asked_for))
+    _tell(console, found)
+    document = {"scores": [_row(each) for each in found], "ratios": ratios(found), "left_out": missing}
     if options.json is not None:
         options.json.write_text(json.dumps(document, indent=2) + "\n")
-    return 0 if len(found) == len(able) * len(options.latency_ms) + len(asked_too) else 1
+    return 0 if len(found) == len(asked_for) else 1
+
+
+def _row(score: Score) -> dict[str, Any]:
+    """A score as JSON, with what is wanted."""
+    return {**asdict(score), "wanted_us_per_event": WANTED_US.get((score.contestant, score.job))}
+
+
+def _tell(console: Console, found: Sequence[Score]) -> None:
+    console.print(table(found))
+    for name, ratio in ratios(found).items():
+        wanted = WANTED.get(name.removeprefix("vestnik/").partition(" ")[0])
+        aim = "" if wanted is None else f" (wanted: {wanted:.2f})"
+        console.print(f"{name}: {ratio:.2f}{aim}", markup=False)
 
 
 if __name__ == "__main__":
