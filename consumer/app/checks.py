@@ -64,6 +64,28 @@ def _lane_problems(setup: "Setup") -> Iterator[Problem]:
             yield _at(setup, ("lanes", name), f'"{name}" cannot be the id of a lane', mend)
         yield from _backlog_problems(setup, name, lane)
         yield from _cap_problems(setup, name, lane)
+        yield from _share_problems(setup, name, lane)
+
+
+def _share_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:
+    """A quota and a ceiling are kept by one process alone."""
+    if lane.shares is None:
+        return
+    limits, path = limits_of(setup.accounts[name]), ("lanes", name, "shares")
+    kept = {
+        "the quota that it has": lane.quota,
+        f"the quota of {setup.accounts[name].type}": limits.quota,
+        "the ceiling that it has": lane.ceiling,
+        f"the ceiling of {setup.accounts[name].type}": limits.ceiling,
+    }
+    found = next((what for what, value in kept.items() if value is not None), None)
+    if found is not None:
+        what = f'the lane "{name}" cannot have shares: {found} is kept by one process alone'
+        yield _at(setup, path, what, "leave out shares; what a quota bounds, more processes do not hasten")
+    for key, value in (("in_flight", lane.in_flight), ("backlog", lane.backlog.commands)):
+        if value is not None and value < lane.shares:
+            what = f"{value} divided among {lane.shares} shares leaves nothing for some"
+            yield _at(setup, ("lanes", name, key), what, f"at least {lane.shares}")
 
 
 def _cap_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:
@@ -190,6 +212,8 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     for name, lane in setup.config.lanes.items():
         if not setup.routes.of_lane(name):
             yield f"lane {name}: no route leads to it"
+        if lane.shares is not None and lane.caps:
+            yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
         if lane.mode == "allow_list" and not lane.allow_list:
             yield f"lane {name}: mode is allow_list and allow_list is empty, so that nobody is told"
         quota = limits_of(setup.accounts[name]).quota

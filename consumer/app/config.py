@@ -13,6 +13,7 @@ from consumer.app.sources_config import RegistryConfig, SourceConfig
 from consumer.core.document import Strict
 from consumer.core.profile import Identity
 from consumer.core.secrets import SecretRef
+from consumer.core.shares import SHARES_MOST, Share, lane_of, shares_of
 from consumer.core.units import Bytes, Seconds
 
 
@@ -196,6 +197,13 @@ class LaneConfig(Strict):
     lost_offsets: Literal["refuse", "latest", "earliest"] = Field(
         default="refuse", description="what to do when the group's offsets are gone although the lane has worked"
     )
+    shares: int | None = Field(
+        default=None,
+        ge=2,
+        le=SHARES_MOST,
+        description="so many parts, which processes divide among themselves; only without a quota and a ceiling. "
+        "It never changes, as the lane's id does not. in_flight and backlog are divided too",
+    )
     backlog: BacklogConfig = BacklogConfig()
     flood: FloodConfig = FloodConfig()
     backfill: bool = Field(
@@ -316,6 +324,24 @@ class Config(Strict):
         if (self.kafka is None) == (self.source is None):
             raise ValueError("records come from exactly one place; say kafka: or source:")
         return self
+
+    def shares(self, lane: str) -> tuple[Share, ...]:
+        """The shares of a lane by its id; a lane that is not shared is its one share. Files are read by one alone."""
+        return shares_of(lane, None if self.kafka is None else self.lanes[lane].shares)
+
+    def share(self, name: str) -> Share:
+        """The share of this name; KeyError where there is none."""
+        found = {each.name: each for each in self.shares(lane_of(name))}
+        return found[name]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What works: every lane, and of a shared one its shares, by their names."""
+        return tuple(share.name for lane in self.lanes for share in self.shares(lane))
+
+    def lane(self, name: str) -> LaneConfig:
+        """What holds for a lane, by its id or the name of a share."""
+        return self.lanes[name if name in self.lanes else lane_of(name)]
 
     @property
     def route_paths(self) -> list[str]:

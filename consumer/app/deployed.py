@@ -10,9 +10,9 @@ from consumer.core.plan import Planner
 
 
 def planners_of(setup: Setup) -> Mapping[str, Planner]:
-    """A planner for each lane, ready to work. It compiles every template: not for the event loop."""
+    """A planner for each lane and share, ready to work. It compiles every template: not for the event loop."""
     config, formats = setup.config, setup.sources.formats
-    return {name: Planner(lane_profile(config, name, formats), setup.routes) for name in config.lanes}
+    return {name: Planner(lane_profile(config, name, formats), setup.routes) for name in config.names}
 
 
 class Deployed:

@@ -6,20 +6,21 @@ from consumer.app.config import Config, QuietConfig, ShopConfig
 from consumer.core.backfill import BACKFILL_PREFIX
 from consumer.core.formats import PLAIN, Formats
 from consumer.core.profile import LaneProfile, Mode, QuietProfile, ShopProfile
+from consumer.core.shares import lane_of
 
 
 def backfill_topic(lane: str) -> str:
-    """By which replays and people reach a lane."""
+    """By which replays and people reach a lane or a share, by its name."""
     return f"{BACKFILL_PREFIX}{lane}"
 
 
 def lane_profile(config: Config, name: str, formats: Formats = PLAIN) -> LaneProfile:
-    """What the planner is told of a lane. With one shop alone, events that name none are its. `formats`: what the
-    records of its sources are wrapped in."""
-    lane = config.lanes[name]
-    shops = shop_profiles(config, name)
+    """What the planner is told of a lane or a share. With one shop alone, events that name none are its. `formats`:
+    what the records of its sources are wrapped in."""
+    lane, id_ = config.lane(name), name if name in config.lanes else lane_of(name)
+    shops = shop_profiles(config, id_)
     return LaneProfile(
-        lane=name,
+        lane=id_,
         shops=shops,
         mode=Mode(lane.mode),
         allow_list=frozenset(lane.allow_list),

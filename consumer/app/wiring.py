@@ -17,8 +17,9 @@ from consumer.app.state import LaneSheet
 from consumer.core.ceiling import PeopleLimit
 from consumer.core.control import TOPIC as CONTROL
 from consumer.core.flood import FloodRule
-from consumer.core.model import Bounds, Cap, Quota, Trouble
+from consumer.core.model import Bounds, Cap, Quota, TopicPartition, Trouble
 from consumer.core.ports import DeadLetters, Emit, Journal, Source, Table
+from consumer.core.shares import lane_of, share_number
 from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.engine.lane import Lane
 from consumer.engine.run import Berth
@@ -52,12 +53,17 @@ OpenStreams = Callable[[str], Streams]
 
 
 def journal_topic(lane: str) -> str:
-    """The topic in which a lane remembers."""
-    return f"vestnik.journal.{lane}"
+    """The topic in which a lane remembers; all its shares have this one, and each a partition of it."""
+    return f"vestnik.journal.{lane_of(lane)}"
+
+
+def journal_place(lane: str) -> TopicPartition:
+    """Where a lane or a share remembers."""
+    return TopicPartition(journal_topic(lane), share_number(lane))
 
 
 def group_name(lane: str) -> str:
-    """The lane's consumer group."""
+    """The consumer group of a lane or a share."""
     return f"vestnik.{lane}"
 
 
@@ -82,20 +88,23 @@ def wanted_topics(setup: Setup, replicas: int) -> "list[TopicSpec]":
     """Every topic that the lanes of the configuration need."""
     from consumer.streams.topics import Shape, wanted  # noqa: PLC0415
 
-    memory_seconds = max(lane.memory for lane in setup.config.lanes.values())
-    shape = Shape(replicas, memory_seconds, setup.config.topics.dead_letters)
-    return wanted(list(setup.config.lanes), setup.config.topics.sources, shape)
+    config = setup.config
+    memory_seconds = max(lane.memory for lane in config.lanes.values())
+    shape = Shape(replicas, memory_seconds, config.topics.dead_letters)
+    shares = [share for lane in config.lanes for share in config.shares(lane)]
+    return wanted(shares, config.topics.sources, shape)
 
 
 def lane_sources(setup: Setup, lane: str) -> list[str]:
     """The topics that a lane reads: the shop's, and its own for what comes later."""
-    more = [backfill_topic(lane)] if setup.config.lanes[lane].backfill else []
+    more = [backfill_topic(lane)] if setup.config.lane(lane).backfill else []
     return [*setup.config.topics.sources, *more]
 
 
 def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> OpenStreams:
     """Streams on the configuration's cluster."""
     # Here, for `check` and `preview` need no Kafka client and its import is slow.
+    from consumer.streams.assignor import exclusive_assignor, share_assignor  # noqa: PLC0415
     from consumer.streams.dead_letters import KafkaDeadLetters  # noqa: PLC0415
     from consumer.streams.endurance import Endurance  # noqa: PLC0415
     from consumer.streams.journal import KafkaJournal  # noqa: PLC0415
@@ -105,11 +114,15 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
     settings = kafka_settings(setup, timing)
     topics, limits = setup.config.topics, setup.config.watchdogs
     endurance = Endurance(limits.broker, limits.rebuilds)
+    # One name for all shares of this process, by which members come in the same order in each one's group.
+    member = new_member()
 
     def opened(lane: str) -> Streams:
+        share = setup.config.share(lane)
+        assignor = exclusive_assignor() if share.of == 1 else share_assignor(share, member)
         return Streams(
-            KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance),
-            KafkaJournal(settings, journal_topic(lane), emit, lane=lane),
+            KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance, assignor=assignor),
+            KafkaJournal(settings, journal_topic(lane), emit, lane=lane, shares=share.of),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
             KafkaTable(settings, CONTROL, emit, lane=lane),
         )
@@ -199,9 +212,9 @@ def berths(
     *,
     deployed: Deployed | None = None,
 ) -> list[Berth]:
-    """A place for each lane of the configuration. `deployed`: planners that may change while the lanes work."""
+    """A place for each lane and share that there is. `deployed`: planners that may change while the lanes work."""
     doors = _Doors(open_streams, emit, attach, deployed or Deployed(planners_of(setup)))
-    return [Berth(name, _builder(setup, name, doors, member), emit) for name in setup.config.lanes]
+    return [Berth(name, _builder(setup, name, doors, member), emit) for name in setup.config.names]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,14 +226,14 @@ class _Doors:
 
 
 def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[], Lane]:
-    config, account = setup.config.lanes[name], setup.accounts[name]
+    config, account = setup.config.lane(name), setup.accounts[lane_of(name)]
     settings = lane_settings(setup, name, member)
 
     def build() -> Lane:
         streams, emit = doors.open_streams(name), doors.emit
         around = surroundings(setup, emit, name)
         sink = make_sink(
-            account, around.read_secret, emit, name, in_flight=config.in_flight, open_tokens=around.open_tokens
+            account, around.read_secret, emit, name, in_flight=settings.in_flight, open_tokens=around.open_tokens
         )
         suppressions = suppression_parts(setup, emit, name)
         parts = LaneParts(
@@ -240,14 +253,15 @@ def _builder(setup: Setup, name: str, doors: _Doors, member: str) -> Callable[[]
 
 def lane_settings(setup: Setup, name: str, member: str) -> LaneSettings:
     """What the engine is told of a lane; what the configuration leaves out is the provider's usual."""
-    config = setup.config.lanes[name]
-    limits = limits_of(setup.accounts[name])
+    config = setup.config.lane(name)
+    limits = limits_of(setup.accounts[lane_of(name)])
+    of = setup.config.share(name).of
     return LaneSettings(
         id=name,
         member=member,
         quota=_quota(config) or limits.quota,
-        in_flight=config.in_flight or limits.in_flight,
-        bounds=_bounds(config, setup.config, backfill_topic(name)),
+        in_flight=max(1, (config.in_flight or limits.in_flight) // of),
+        bounds=_bounds(config, setup.config, name),
         memory_seconds=config.memory,
         lost_for_seconds=config.lost_for,
         # A new lane on a file is there to read it, and a file has no "from now on".
@@ -273,7 +287,9 @@ def _ceiling(config: LaneConfig) -> PeopleLimit | None:
     return None if config.ceiling is None else PeopleLimit(config.ceiling.recipients, config.ceiling.per)
 
 
-def _bounds(config: LaneConfig, whole: Config, backfill: str) -> Bounds:
+def _bounds(config: LaneConfig, whole: Config, name: str) -> Bounds:
+    """A lane's bounds, divided among its shares: one process may have to hold them all."""
+    of, backfill = whole.share(name).of, backfill_topic(name)
     backlog, sources = config.backlog, whole.topics.sources
     named = sum(backlog.shares.values())
     unnamed = [topic for topic in sources if topic not in backlog.shares]
@@ -281,7 +297,7 @@ def _bounds(config: LaneConfig, whole: Config, backfill: str) -> Bounds:
     shares = {**backlog.shares, **rest}
     if config.backfill:
         shares = {topic: share * (1 - BACKFILL_SHARE) for topic, share in shares.items()} | {backfill: BACKFILL_SHARE}
-    return Bounds(backlog.commands, backlog.bytes, shares, backlog.records)
+    return Bounds(backlog.commands // of, backlog.bytes // of, shares, backlog.records // of)
 
 
 # --- observers --------------------------------------------------------------------------------------------------------
@@ -289,18 +305,19 @@ def _bounds(config: LaneConfig, whole: Config, backfill: str) -> Bounds:
 
 def expected(setup: Setup, version: str) -> Expected:
     """What metrics may expect of this configuration."""
-    lanes = tuple(_lane_names(setup, name) for name in setup.config.lanes)
-    topics = dict.fromkeys(topic for lane in setup.config.lanes for topic in lane_sources(setup, lane))
+    lanes = tuple(_lane_names(setup, name) for name in setup.config.names)
+    topics = dict.fromkeys(topic for lane in setup.config.names for topic in lane_sources(setup, lane))
     return Expected(lanes, tuple(topics), version, setup.digest, setup.routes_version)
 
 
 def _lane_names(setup: Setup, name: str) -> LaneNames:
-    routes = [loaded.route for loaded in setup.routes.of_lane(name)]
+    lane = lane_of(name)
+    routes = [loaded.route for loaded in setup.routes.of_lane(lane)]
     levels = max((len(ladder) for route in routes for ladder in route.ladders.values()), default=1)
     return LaneNames(
         name,
-        setup.accounts[name].type,
-        setup.config.lanes[name].mode,
+        setup.accounts[lane].type,
+        setup.config.lanes[lane].mode,
         tuple(route.id for route in routes),
         levels,
         tuple(route.priority.value for route in routes),
@@ -309,4 +326,5 @@ def _lane_names(setup: Setup, name: str) -> LaneNames:
 
 def lane_sheets(setup: Setup) -> list[LaneSheet]:
     """What the admin pages know of the lanes before anything has happened."""
-    return [LaneSheet(name, setup.accounts[name].type, lane.mode) for name, lane in setup.config.lanes.items()]
+    config = setup.config
+    return [LaneSheet(name, setup.accounts[lane_of(name)].type, config.lane(name).mode) for name in config.names]

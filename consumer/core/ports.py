@@ -33,6 +33,7 @@ TROUBLES = (
     "not_authorised",
     "offset_out_of_range",
     "offsets_lost",
+    "shares_changed",
     "undecodable_batch",
     "record_too_large",
     "registry_unreachable",

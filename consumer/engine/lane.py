@@ -23,6 +23,7 @@ from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.outbox import Outbox
+from consumer.core.shares import lane_of
 from consumer.core.whereabouts import Whereabouts, whereabouts
 from consumer.engine.aloft import Aloft
 from consumer.engine.bell import Bell
@@ -66,10 +67,12 @@ class Lane:
         # The key is as old as the process: nobody else ever needs these hashes.
         told = Told(settings.caps, secrets.token_bytes(32))
         self._memory = Memory(settings.memory_seconds, told)
-        self._watchlist = Watchlist(settings.id, parts.suppressions)
+        # What people say of a shared lane is said to each of its shares.
+        lane = lane_of(settings.id)
+        self._watchlist = Watchlist(lane, parts.suppressions)
         self._follower = Follower(parts.journal, self._memory, lambda: parts.wall() - settings.memory_seconds)
         self._clock = BrokerClock()
-        self._switch = Switch(settings.id, parts.control, self._now)
+        self._switch = Switch(lane, parts.control, self._now)
         self._assignment = Assignment()
         self._tenure: Tenure | None = None
         self._state = "starting"

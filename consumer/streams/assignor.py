@@ -1,10 +1,13 @@
-"""The partition assignor of a lane's group: everything to one member, sticky by the highest claimed epoch."""
+"""The partition assignor of a lane's group: everything to one member, sticky by the highest claimed epoch; and that
+of a share's group, which spreads a lane's shares over the processes."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol
 
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
+
+from consumer.core.shares import Share
 
 NAME = "vestnik-exclusive"
 VERSION = 1
@@ -16,17 +19,23 @@ class Cluster(Protocol):
     def partitions_for_topic(self, topic: str) -> set[int] | None: ...
 
 
-class ExclusiveAssignor(AbstractPartitionAssignor):
-    """Base of the classes that `exclusive_assignor` makes; the library knows assignors as classes, so a member's state
-    is its class's."""
+class LaneAssignor(AbstractPartitionAssignor):
+    """What the assignors of lanes and shares have in common; the library knows assignors as classes, so a member's
+    state is its class's. `choose` names the one who gets everything, `share` what everything is."""
 
     name: ClassVar[str] = NAME
     claim: ClassVar[int] = 0
     holding: ClassVar[bool] = False
+    share: ClassVar[Share] = Share("")
+    member: ClassVar[str] = ""
+
+    @classmethod
+    def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
+        return chosen(members)
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        data = written(cls.claim, holding=cls.holding)
+        data = written(cls.claim, holding=cls.holding) + cls.member.encode()
         return ConsumerProtocolMemberMetadata(VERSION, sorted(topics), data)
 
     @classmethod
@@ -35,8 +44,8 @@ class ExclusiveAssignor(AbstractPartitionAssignor):
     ) -> dict[str, ConsumerProtocolMemberAssignment]:
         """Run by whichever member the coordinator made leader; every member comes to the same result."""
         topics = {name: tuple(member.subscription) for name, member in members.items()}
-        owner = chosen({name: member.user_data for name, member in members.items() if topics[name]})
-        partitions = owned(cluster, topics[owner]) if owner is not None else []
+        owner = cls.choose({name: member.user_data for name, member in members.items() if topics[name]})
+        partitions = owned(cluster, topics[owner], cls.share) if owner is not None else []
         return {
             name: ConsumerProtocolMemberAssignment(VERSION, partitions if name == owner else [], b"")
             for name in members
@@ -50,9 +59,29 @@ class ExclusiveAssignor(AbstractPartitionAssignor):
             cls.claim = 0
 
 
-def exclusive_assignor() -> type[ExclusiveAssignor]:
-    """A class of its own for one member."""
-    return type("LaneAssignor", (ExclusiveAssignor,), {})
+class ShareAssignor(LaneAssignor):
+    """Spread before stickiness: who gets a share goes by its number and the processes' names alone, so that each group
+    comes to its own part of the same plan, and nothing moves while the processes stay."""
+
+    @classmethod
+    def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
+        return preferred(members, cls.share.number)
+
+
+def exclusive_assignor() -> type[LaneAssignor]:
+    """A class of its own for one member of a lane's group."""
+    return type("ExclusiveAssignor", (LaneAssignor,), {})
+
+
+def protocol_of(share: Share) -> str:
+    """What members of the share's group agree upon. Whoever has another number of shares is not let in by the broker,
+    for it would hand out other partitions."""
+    return NAME if share.of == 1 else f"vestnik-share-of-{share.of}"
+
+
+def share_assignor(share: Share, member: str) -> type[LaneAssignor]:
+    """The same of a share's group. `member` names the process, equally in the groups of all its shares."""
+    return type("ShareAssignor", (ShareAssignor,), {"name": protocol_of(share), "share": share, "member": member})
 
 
 def written(claim: int, *, holding: bool) -> bytes:
@@ -74,7 +103,15 @@ def chosen(members: Mapping[str, bytes | None]) -> str | None:
     return ranked[0] if ranked else None
 
 
-def owned(cluster: Cluster, topics: Iterable[str]) -> list[Any]:
-    """All partitions of the owner's topics that exist; topics which others alone subscribe wait for their owner."""
-    known = ((topic, cluster.partitions_for_topic(topic)) for topic in sorted(set(topics)))
-    return [(topic, sorted(partitions)) for topic, partitions in known if partitions]
+def preferred(members: Mapping[str, bytes | None], number: int) -> str | None:
+    """The member that is to have the share of this number: processes by their names, and round again."""
+    ranked = sorted(members, key=lambda id_: ((members[id_] or b"")[10:], id_))
+    return ranked[number % len(ranked)] if ranked else None
+
+
+def owned(cluster: Cluster, topics: Iterable[str], share: Share = Share("")) -> list[Any]:  # noqa: B008 - a value
+    """All the share's partitions of the owner's topics that exist; topics which others alone subscribe wait for their
+    owner."""
+    known = ((topic, cluster.partitions_for_topic(topic) or ()) for topic in sorted(set(topics)))
+    own = ((topic, sorted(each for each in partitions if share.has(topic, each))) for topic, partitions in known)
+    return [(topic, partitions) for topic, partitions in own if partitions]

@@ -1,4 +1,5 @@
-"""A lane's journal in Kafka: partition 0 of its topic, appended by an idempotent producer, followed without a group."""
+"""A lane's journal in Kafka: partition 0 of its topic, of a share that of its number; appended by an idempotent
+producer, followed without a group."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from aiokafka import errors
 
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Appended, Emit, Entry, Span, Unreadable
+from consumer.core.shares import changed_shares, share_number
 from consumer.streams.clients import ANSWER_SECONDS, trouble_of
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.scribe import Scribe
@@ -23,13 +25,22 @@ TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 
 
 
 class KafkaJournal:
-    """The lane's journal. Reading and appending have a client each, so that neither waits for the other."""
+    """The lane's journal, or with `shares` that of the one whose name is `lane`. Reading and appending have a client
+    each, so that neither waits for the other.
 
-    def __init__(self, settings: KafkaSettings, topic: str, emit: Emit, *, lane: str = "") -> None:
+    As many partitions as the topic has, so many shares had the lane from its first day on: with another number each
+    would remember what others have told. Such a journal is neither read nor written; its trouble says so.
+    """
+
+    def __init__(self, settings: KafkaSettings, topic: str, emit: Emit, *, lane: str = "", shares: int = 1) -> None:
         lane = lane or topic.removeprefix("vestnik.journal.")
+        self._shares = shares
+        self._fits = asyncio.Event()
+        self._fits.set()
+        place = TopicPartition(topic, 0 if shares == 1 else share_number(lane))
         self._writer = Writer(settings, topic, "journal", lane, emit)
-        self._tail = Tail(settings, TopicPartition(topic, 0), "journal", lane, emit)
-        self._scribe = Scribe(self._writer)
+        self._tail = Tail(settings, place, "journal", lane, emit)
+        self._scribe = Scribe(self._writer, place.partition)
         # Our own records by their bytes, until they are read back: what was encoded here need not be decoded.
         self._own: dict[bytes, Entryable] = {}
         self._refused: Trouble | None = None
@@ -47,6 +58,7 @@ class KafkaJournal:
         await self._tail.drop()
 
     async def append(self, record: Entryable) -> Appended:
+        await self._fits.wait()
         value = encoded(record)
         if len(self._own) < OWN_RECORDS:
             self._own[value] = record
@@ -67,11 +79,28 @@ class KafkaJournal:
             return self._say(trouble)
         try:
             async with asyncio.timeout(2 * ANSWER_SECONDS):
+                if trouble := await self._shared_otherwise():
+                    self._fits.clear()
+                    return self._say(trouble)
+                self._fits.set()
                 span = await self._span(since)
         except (errors.KafkaError, TimeoutError) as error:
             return self._say(trouble_of(error))
         self._tail.seek(span.offset)
         return span
+
+    async def _shared_otherwise(self) -> Trouble | None:
+        """Why this journal is not of a lane with so many shares. Of a lane that is not shared only the first partition
+        counts, unless another one has been written to."""
+        topic, consumer = self._tail.partition.topic, self._tail.consumer
+        there = len(consumer.partitions_for_topic(topic) or ())
+        if there == self._shares:
+            return None
+        if self._shares == 1:
+            second = aiokafka.TopicPartition(topic, 1)
+            if not (await consumer.end_offsets([second]))[second]:
+                return None
+        return Trouble("shares_changed", changed_shares(topic, there, self._shares))
 
     async def _span(self, since: float) -> Span:
         beginning, end = await self._tail.extent()

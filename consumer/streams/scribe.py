@@ -22,8 +22,9 @@ class Scribe:
     """Records stand in the log in the order in which they were handed in. Each is acked by itself, when the broker has
     it. Whoever is cancelled while it waits takes its record back, unless it is under way."""
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, partition: int = 0) -> None:
         self._writer = writer
+        self._partition = partition
         self._queue: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
 
@@ -48,7 +49,7 @@ class Scribe:
     async def _write(self) -> None:
         while together := self._next():
             try:
-                results = await self._writer.write_all([each.value for each in together])
+                results = await self._writer.write_all([each.value for each in together], self._partition)
             except BaseException as error:
                 self._fail(together, error)
                 raise

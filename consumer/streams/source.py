@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, errors
 from consumer.core.facts import OffsetsSkipped, StreamHealed, StreamRebuilt, StreamTroubled
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Emit, Extent, Seat
-from consumer.streams.assignor import exclusive_assignor
+from consumer.streams.assignor import LaneAssignor, exclusive_assignor
 from consumer.streams.clients import ANSWER_SECONDS, discard, is_fatal, probe, trouble_of
 from consumer.streams.endurance import ENDLESS, REBUILDS_SECONDS, Endurance, Losses
 from consumer.streams.entrance import explained, explained_anew
@@ -31,7 +31,8 @@ class _Broken(Exception):  # noqa: N818 - it never leaves this module
 
 
 class KafkaSource:
-    """Member of the group `vestnik.<lane>`, which gives all partitions of the topics to one member.
+    """Member of the group `vestnik.<lane>`, which gives all partitions of the topics to one member, or of a share those
+    that are its own: its `assignor` says so.
 
     The seat's `revoked` is called only where `assigned` gave something before, and not by `stop`. A member that stands
     by is told so by an empty assignment, which also clears its claim.
@@ -45,12 +46,13 @@ class KafkaSource:
         emit: Emit,
         *,
         endurance: Endurance = ENDLESS,
+        assignor: type[LaneAssignor] | None = None,
     ) -> None:
         self._settings = settings
         self._lane = lane
         self._topics = tuple(topics)
         self._emit = emit
-        self._assignor = exclusive_assignor()
+        self._assignor = assignor or exclusive_assignor()
         self._seat: Seat | None = None
         self._consumer: Any = None
         self._fault: asyncio.Future[str] | None = None

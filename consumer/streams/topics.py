@@ -2,7 +2,7 @@
 
 import asyncio
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from consumer.core.model import Trouble
+from consumer.core.shares import Share, changed_shares
 from consumer.streams.clients import discard, trouble_of
 from consumer.streams.entrance import explained
 from consumer.streams.settings import KafkaSettings
@@ -23,13 +24,14 @@ MESSAGE_BYTES = 1_048_588  # Kafka's own default; an attempt stays under 900 KB
 @dataclass(frozen=True, slots=True)
 class TopicSpec:
     """A topic as it should be. A source (`ours` false) is the shop's: it must be there and is never made or judged.
-    `partitions` 0 is any number."""
+    `partitions` 0 is any number; `shares` is how many the lane has whose journal it is, 0 of any other topic."""
 
     name: str
     partitions: int = 1
     replicas: int = 1
     configs: Mapping[str, str] = field(default_factory=dict)
     ours: bool = True
+    shares: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,22 @@ class Shape:
     backfill_partitions: int = 1
 
 
-def wanted(lanes: Sequence[str], sources: Sequence[str], shape: Shape | None = None) -> list[TopicSpec]:
-    """All topics of these lanes, the shop's first."""
+def wanted(lanes: Iterable[str | Share], sources: Sequence[str], shape: Shape | None = None) -> list[TopicSpec]:
+    """All topics of these lanes and shares, the shop's first."""
     shape = shape or Shape()
     shops = [TopicSpec(name, partitions=0, ours=False) for name in dict.fromkeys(sources)]
-    return [*shops, *(spec for lane in lanes for spec in _of_lane(lane, shape)), *_common(shape)]
+    shares = [Share(lane) if isinstance(lane, str) else lane for lane in lanes]
+    return [*shops, *(spec for share in shares for spec in _of_share(share, shape)), *_common(shape)]
 
 
-def _of_lane(lane: str, shape: Shape) -> list[TopicSpec]:
+def _of_share(share: Share, shape: Shape) -> list[TopicSpec]:
+    """What a share has of its own, and with the first of them the journal of all."""
     kept = _kept(shape, 2 * shape.memory_seconds)
     journal = kept | {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MESSAGE_BYTES)}
+    first = [TopicSpec(f"vestnik.journal.{share.lane}", share.of, shape.replicas, journal, shares=share.of)]
     return [
-        TopicSpec(f"vestnik.journal.{lane}", 1, shape.replicas, journal),
-        TopicSpec(f"vestnik.backfill.{lane}", shape.backfill_partitions, shape.replicas, kept),
+        *(first if share.number == 0 else ()),
+        TopicSpec(f"vestnik.backfill.{share.name}", shape.backfill_partitions, shape.replicas, kept),
     ]
 
 
@@ -181,12 +186,18 @@ def _shape_problems(spec: TopicSpec, topic: Mapping[str, Any] | None) -> list[To
     partitions = topic["partitions"]
     problems: list[TopicProblem] = []
     if spec.partitions and len(partitions) != spec.partitions:
-        mend = "make it anew; partitions cannot be taken away"
-        problems.append(TopicProblem(spec.name, f"{len(partitions)} partitions instead of {spec.partitions}", mend))
+        problems.append(_count_problem(spec, len(partitions)))
     replicas = min((len(partition["replicas"]) for partition in partitions), default=0)
     if spec.ours and replicas < spec.replicas:
         problems.append(TopicProblem(spec.name, f"{replicas} replicas instead of {spec.replicas}"))
     return problems
+
+
+def _count_problem(spec: TopicSpec, partitions: int) -> TopicProblem:
+    what = f"{partitions} partitions instead of {spec.partitions}"
+    if max(spec.shares, partitions if spec.shares else 0) > 1:
+        return TopicProblem(spec.name, what, changed_shares(spec.name, partitions, spec.shares))
+    return TopicProblem(spec.name, what, "make it anew; partitions cannot be taken away")
 
 
 async def _config_problems(admin: Any, specs: Sequence[TopicSpec]) -> list[TopicProblem]:

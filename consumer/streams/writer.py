@@ -67,14 +67,14 @@ class Writer:
         """Until it is acked; only the caller can end it earlier, by cancelling it."""
         return await self._insisted(lambda producer, now: self._sent(producer, record, now))
 
-    async def write_all(self, values: Sequence[bytes]) -> list[Appended | TooLarge]:
-        """The same for several records of partition 0 in one request, in their order; their bytes together are well
+    async def write_all(self, values: Sequence[bytes], partition: int = 0) -> list[Appended | TooLarge]:
+        """The same for several records of one partition in one request, in their order; their bytes together are well
         under the client's bound of a batch. Where the broker refuses them together, each is written alone."""
         if len(values) > 1:
-            first = await self._insisted(lambda producer, _now: self._sent_together(producer, values))
+            first = await self._insisted(lambda producer, _now: self._sent_together(producer, values, partition))
             if not isinstance(first, TooLarge):
                 return [first._replace(offset=first.offset + number) for number in range(len(values))]
-        return [await self.write(Written(value, partition=0)) for value in values]
+        return [await self.write(Written(value, partition=partition)) for value in values]
 
     async def _insisted(self, send: Send) -> Appended | TooLarge:
         back_off, longest = BACK_OFF_SECONDS
@@ -120,14 +120,14 @@ class Writer:
             )
             return future
 
-    async def _sent_together(self, producer: Any, values: Sequence[bytes]) -> "asyncio.Future[Any]":
+    async def _sent_together(self, producer: Any, values: Sequence[bytes], partition: int) -> "asyncio.Future[Any]":
         async with asyncio.timeout(ANSWER_SECONDS):
             await producer.client._wait_on_metadata(self._topic)
             batch = producer.create_batch()
             for value in values:
                 if batch.append(key=None, value=value, timestamp=None) is None:
                     raise ValueError("more bytes than a batch of the client can carry")
-            future: asyncio.Future[Any] = await producer.send_batch(batch, self._topic, partition=0)
+            future: asyncio.Future[Any] = await producer.send_batch(batch, self._topic, partition=partition)
             return future
 
     async def _sent_bare(self, producer: Any, record: Written) -> "asyncio.Future[Any]":

@@ -22,7 +22,7 @@ class Slow(Writer):
         self.requests: list[list[bytes]] = []
         self.fault: BaseException | None = None
 
-    async def write_all(self, values: Sequence[bytes]) -> list[Appended | TooLarge]:
+    async def write_all(self, values: Sequence[bytes], partition: int = 0) -> list[Appended | TooLarge]:
         self.requests.append(list(values))
         await self.door.wait()
         if self.fault is not None:

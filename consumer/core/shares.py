@@ -1,0 +1,55 @@
+"""A shared lane is so many lanes of its own, its shares: each has its part of the sources' partitions and no other's.
+
+A share goes by its lane's id, a dot and its number, `hook.2`: no id has a dot, so that a share is known by its name.
+It has its own consumer group, memory and backfill topic; in the lane's journal topic the partition of its number.
+How many shares there are never changes, as the lane's id does not: the journal's partitions say how many there are.
+"""
+
+from dataclasses import dataclass
+
+from consumer.core.backfill import BACKFILL_PREFIX
+
+SHARES_MOST = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The share `number`, from 0 on, of a lane that has `of` of them. A lane that is not shared is its one share."""
+
+    lane: str
+    number: int = 0
+    of: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.lane if self.of == 1 else f"{self.lane}.{self.number}"
+
+    def has(self, topic: str, partition: int) -> bool:
+        """Whether a partition of one of its topics is its own. Its backfill topic, nobody else reads."""
+        return partition % self.of == self.number or topic.startswith(BACKFILL_PREFIX)
+
+
+def shares_of(lane: str, count: int | None) -> tuple[Share, ...]:
+    """The shares of a lane; without a count it is not shared."""
+    of = count or 1
+    return tuple(Share(lane, number, of) for number in range(of))
+
+
+def lane_of(name: str) -> str:
+    """The id of the lane, by the name of any of its shares or its own."""
+    return name.partition(".")[0]
+
+
+def share_number(name: str) -> int:
+    """The number of the share, which is its journal's partition; 0 of a lane that is not shared."""
+    return int(name.partition(".")[2] or 0)
+
+
+def changed_shares(journal: str, partitions: int, shares: int) -> str:
+    """Why a lane does not begin with so many shares on a journal of so many partitions, and what to do."""
+    was, now = (f"shares: {count}" if count > 1 else "no shares" for count in (partitions, shares))
+    return (
+        f"{journal} has {partitions} partition{'s' if partitions > 1 else ''}, which is {was}, and the configuration "
+        f"has {now}. They never change: take back what was, or give the lane a new id, and end its routes (until:) "
+        "where their successors on the new one begin (from:)"
+    )
