@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-outage chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-outage chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ bench-plan: .venv/.ready ## what an event costs from bytes to commands, with the
 
 bench-request: .venv/.ready ## what one request costs, beside a bare post of aiohttp; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.request $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+bench-journal: .venv/.ready ## what a request costs in the journal, written and read back, and a start with a long one; BENCH_JSON=file.json
+	@$(BIN)/python -m tests.benchmarks.journal $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-outage: .venv/.ready ## an hour without the provider at ten times the traffic, in virtual time: memory and what is lost; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outage $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
