@@ -34,6 +34,8 @@ class Outbox:
 
     def __init__(self, bounds: Bounds, policy: Policy) -> None:
         self._policy = policy
+        # Asked once: to look whether a class has all methods of a protocol takes longer than to take a command.
+        self._keeper = policy if isinstance(policy, KeepsOrder) else None
         self._room = Room(bounds)
         self._threads = Threads()
         self._groups: dict[GroupKey, Group] = {}
@@ -228,10 +230,10 @@ class Outbox:
     def explain(self, now: float, gap_seconds: float, capacity: Capacity, limit: int = 50) -> list[Waiting]:
         """The open groups that go out next, as things stand; it changes nothing. Of very many, by the kept order."""
         moment = Moment(now, gap_seconds, capacity)
-        policy = copy(self._policy)  # A policy may remember its last decision, and this is none.
-        if self._order is not None and isinstance(policy, KeepsOrder):
-            return explained(policy.brisk(self._order, moment), moment, limit)
-        return explained(policy.line(self.groups(), moment), moment, limit)
+        # A policy may remember its last decision, and this is none.
+        if self._order is not None and self._keeper is not None:
+            return explained(copy(self._keeper).brisk(self._order, moment), moment, limit)
+        return explained(copy(self._policy).line(self.groups(), moment), moment, limit)
 
     # --- places -------------------------------------------------------------------------------------------------------
 
@@ -302,8 +304,8 @@ class Outbox:
 
     def _keep_order(self) -> None:
         """From very many groups on, and until there are far fewer; the new one is not in it yet."""
-        if self._order is None and len(self._groups) > self._many and isinstance(self._policy, KeepsOrder):
-            self._order = self._policy.order(self._sizes)
+        if self._order is None and len(self._groups) > self._many and self._keeper is not None:
+            self._order = self._keeper.order(self._sizes)
             for group in self._groups.values():
                 if group.commands:
                     self._order.see(group)
@@ -330,13 +332,13 @@ class Outbox:
     def _choices(self, moment: Moment) -> Iterator[Choice]:
         """The policy's line; of too many groups the first by their kept order, or for a little while the last line."""
         brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
-        if self._many and not moment.gap_seconds and isinstance(self._policy, KeepsOrder):
+        if self._many and not moment.gap_seconds and self._keeper is not None:
             self._many = 0
         self._keep_order()
         if not brisk or len(self._groups) <= self._many:
             yield from self._policy.line(self.groups(), moment)
-        elif self._order is not None and isinstance(self._policy, KeepsOrder):
-            yield from self._policy.brisk(self._order, moment)
+        elif self._order is not None and self._keeper is not None:
+            yield from self._keeper.brisk(self._order, moment)
         else:
             yield from self._rest_of_line(moment)
 
