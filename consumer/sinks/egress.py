@@ -2,15 +2,9 @@
 
 import ipaddress
 import socket
-from collections.abc import Callable
-from typing import Any
 
-import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
-from aiohttp.client_reqrep import ClientRequest
-from aiohttp.connector import Connection
 from aiohttp.resolver import ThreadedResolver
-from aiohttp.tracing import Trace
 
 # Where clouds tell a machine's own secrets, beside the link-local ones.
 _METADATA = frozenset(map(ipaddress.ip_address, ("100.100.100.200", "fd00:ec2::254")))
@@ -60,19 +54,3 @@ class Resolver(AbstractResolver):
 
     async def close(self) -> None:
         await self._system.close()
-
-
-class Connector(aiohttp.TCPConnector):
-    """Asks before each connection whether it may be made, whoever asked for it, and tells when a request has one."""
-
-    def __init__(self, allows: Callable[[str], bool], connected: Callable[[], None], **arguments: Any) -> None:
-        super().__init__(**arguments)
-        self._allows = allows
-        self._connected = connected
-
-    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:  # noqa: ASYNC109 - the library's own signature
-        if not self._allows(str(req.url)):
-            raise ForbiddenError("no such address is configured")
-        connection = await super().connect(req, traces, timeout)
-        self._connected()
-        return connection

@@ -1,10 +1,15 @@
-"""The HTTP room: one bounded POST to an allowed host, answered by a value that tells sent from not sent."""
+"""The HTTP room: one bounded POST to an allowed host, answered by a value that tells sent from not sent.
+
+Of aiohttp it takes the pool of connections, TLS, and the parser. The session between them looks at each request for
+redirects, cookies, proxies, retries and traces, none of which may be here, and that was two thirds of what a request
+costs. That these parts have no underscore is no promise: `pyproject.toml` names the release of aiohttp they belong to.
+"""
 
 import asyncio
 import errno
 import ipaddress
+import re
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,17 +17,28 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
 
-from consumer.sinks.egress import Connector, Resolver, is_forbidden
+from consumer.sinks.deadlines import Deadlines
+from consumer.sinks.egress import Resolver, is_forbidden
 
 BODY_LIMIT_BYTES = 64 * 1024
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
 DNS_CACHE_SECONDS = 30
+# An account has one or two addresses, and headers that change with its key.
+FORMS_KEPT = 32
 
 # What judges read. Nothing else of a reply's head is kept: cookies and echoes of credentials stay outside.
 _HEADERS_KEPT = ("content-type", "date", "location", "retry-after")
+
+# 101 is no interim answer: nothing else follows it.
+_INTERIM = frozenset(range(100, 200)) - {101}
+
+# Two headers could be made of one.
+_CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 # Answers of something between us and the provider: the request may still be under way behind it.
 _GATEWAY_STATUSES = frozenset({408, 502, 504, *range(520, 528)})
@@ -74,23 +90,29 @@ class Reach:
     connect_seconds: float = CONNECT_SECONDS
 
 
-class _Request(NamedTuple):
-    method: str
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What all requests of one method and address with the same headers have in common. `asked` is what the pool knows
+    connections by; `head` is what goes out before the length of the body."""
+
+    asked: aiohttp.ClientRequest = field(repr=False)
+    head: bytes = field(repr=False)
+    has_body: bool = True
+
+    def filled(self, body: bytes) -> bytes:
+        """The whole request."""
+        if body or self.has_body:
+            return b"%bContent-Length: %d\r\n\r\n%b" % (self.head, len(body), body)
+        return self.head + b"\r\n"
 
 
 @dataclass(slots=True)
 class _Wire:
-    """How far one request has come. `sent` from the moment it has a connection, which is just before its bytes go to
-    the socket, so that "not sent" is never wrong."""
+    """How far one request has come. `sent` from the moment just before its bytes go to the socket, so that "not sent"
+    is never wrong."""
 
     sent: bool = False
     answered: bool = False
-
-
-_WIRE: ContextVar[_Wire] = ContextVar("wire")
 
 
 @lru_cache(maxsize=1024)
@@ -152,7 +174,11 @@ class Http:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._origins = set(reach.origins)
-        self._session: aiohttp.ClientSession | None = None
+        self._deadlines = Deadlines(reach.total_seconds)
+        # `total` is the deadlines': aiohttp rounds its own up and says the same for waiting and sending.
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=reach.connect_seconds, ceil_threshold=1e9)
+        self._pool: aiohttp.TCPConnector | None = None
+        self._forms: dict[tuple[object, ...], _Form] = {}
         self._closed = False
 
     def allow(self, url: str) -> None:
@@ -167,79 +193,99 @@ class Http:
         """One request, never repeated and never redirected. Raises for nothing that a network can do."""
         if self._closed:
             return NotSent("closed")
-        if origin_of(url) not in self._origins:
-            return NotSent("egress_denied")
         wire = _Wire()
-        _WIRE.set(wire)
         try:
-            async with asyncio.timeout(self._reach.total_seconds):
-                return await self._exchange(_Request(method, url, body, headers), wire)
+            form = self._form(url, headers, method)
+            if form is None:
+                return NotSent("egress_denied")
+            with self._deadlines.begin():
+                return await self._exchange(form, body, wire)
         except (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, RuntimeError, ValueError) as error:
             return _trouble(error, wire)
 
-    async def _exchange(self, request: _Request, wire: _Wire) -> Reply:
-        session = self._session or self._open()
-        response = await session.request(
-            request.method,
-            request.url,
-            data=request.body or None,
-            headers=dict(request.headers),
-            allow_redirects=False,
-        )
-        wire.answered = is_final(response.status)
-        try:
-            text = await _bounded_body(response)
-        except BaseException:
-            response.close()
-            raise
-        if text is None:
-            response.close()
-        kept = {name: response.headers[name] for name in _HEADERS_KEPT if name in response.headers}
-        return Reply(response.status, kept, text or b"", oversize=text is None)
+    def _form(self, url: str, headers: Mapping[str, str], method: str) -> _Form | None:
+        """None where nobody may go. What was allowed stays allowed, so that a form that is kept was asked about."""
+        key = (method, url, *headers.items())
+        form = self._forms.get(key)
+        if form is None and origin_of(url) in self._origins:
+            if len(self._forms) >= FORMS_KEPT:
+                self._forms.clear()
+            form = self._forms[key] = _form_of(method, URL(url), headers)
+        return form
 
-    def _open(self) -> aiohttp.ClientSession:
-        reach = self._reach
-        self._session = aiohttp.ClientSession(
-            connector=Connector(
-                lambda url: origin_of(url) in self._origins,
-                _mark_sent,
-                limit=reach.connections,
-                keepalive_timeout=KEEPALIVE_SECONDS,
-                ttl_dns_cache=DNS_CACHE_SECONDS,
-                resolver=Resolver(),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # `total` is our own `asyncio.timeout`: aiohttp rounds its own up and says the same for waiting and sending.
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=reach.connect_seconds, sock_read=reach.total_seconds, ceil_threshold=1e9
-            ),
-            headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
-            trust_env=False,
+    async def _exchange(self, form: _Form, body: bytes, wire: _Wire) -> Reply:
+        connection = await (self._pool or self._open()).connect(form.asked, [], self._timeout)
+        try:
+            reply = await _answer(connection, form.filled(body), wire)
+        except BaseException:
+            connection.close()
+            raise
+        if reply.oversize:
+            connection.close()
+        else:
+            connection.release()
+        return reply
+
+    def _open(self) -> aiohttp.TCPConnector:
+        self._pool = aiohttp.TCPConnector(
+            limit=self._reach.connections,
+            keepalive_timeout=KEEPALIVE_SECONDS,
+            ttl_dns_cache=DNS_CACHE_SECONDS,
+            resolver=Resolver(),
         )
-        # aiohttp repeats a PUT or a GET by itself when its connection breaks; here nothing goes out twice unasked.
-        self._session._retry_connection = False
-        return self._session
+        return self._pool
 
     async def close(self) -> None:
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.close()
 
 
-async def _bounded_body(response: aiohttp.ClientResponse) -> bytes | None:
+def _form_of(method: str, url: URL, headers: Mapping[str, str]) -> _Form:
+    """The head as aiohttp would write it. Raises ValueError where a header could be read as two."""
+    ours, given = {"User-Agent": user_agent(), "Accept-Encoding": "identity"}, {name.lower() for name in headers}
+    every = {name: value for name, value in ours.items() if name.lower() not in given} | dict(headers)
+    asked = aiohttp.ClientRequest(method, url, headers=every, loop=asyncio.get_running_loop())
+    has_body = method in aiohttp.ClientRequest.POST_METHODS
+    if has_body:
+        asked.headers.setdefault("Content-Type", "application/octet-stream")
+    asked.headers.pop("Content-Length", None)
+    lines = [f"{method} {url.raw_path_qs} HTTP/1.1", *(f"{name}: {value}" for name, value in asked.headers.items())]
+    if any(_CONTROLS.search(line) for line in lines):
+        raise ValueError("a header has a control character in it")
+    return _Form(asked, "".join(f"{line}\r\n" for line in lines).encode(), has_body)
+
+
+async def _answer(connection: Connection, request: bytes, wire: _Wire) -> Reply:
+    protocol, transport = connection.protocol, connection.transport
+    if protocol is None or transport is None:
+        raise aiohttp.ClientConnectionResetError("gone before it was used")
+    protocol.set_response_params(read_until_eof=True)
+    wire.sent = True
+    transport.write(request)
+    message, content = await protocol.read()
+    while message.code in _INTERIM:
+        message, content = await protocol.read()
+    wire.answered = is_final(message.code)
+    text = await _bounded_body(content)
+    found = message.headers
+    kept = {name: found[name] for name in _HEADERS_KEPT if name in found}
+    return Reply(message.code, kept, text or b"", oversize=text is None)
+
+
+async def _bounded_body(content: aiohttp.StreamReader) -> bytes | None:
     """The decoded body, or None as soon as it is larger than the limit: a bomb costs no more than the limit."""
-    kept = bytearray()
-    while chunk := await response.content.read(BODY_LIMIT_BYTES + 1 - len(kept)):
+    text = await content.read(BODY_LIMIT_BYTES + 1)
+    if content.at_eof() and len(text) <= BODY_LIMIT_BYTES:
+        return text
+    kept = bytearray(text)
+    while len(kept) <= BODY_LIMIT_BYTES:
+        chunk = await content.read(BODY_LIMIT_BYTES + 1 - len(kept))
+        if not chunk:
+            return bytes(kept)
         kept += chunk
-        if len(kept) > BODY_LIMIT_BYTES:
-            return None
-    return bytes(kept)
-
-
-def _mark_sent() -> None:
-    """A trace of the library's would say the same a little later, and cost a tenth of the request."""
-    _WIRE.get().sent = True
+    return None
 
 
 def _is_plain(url: str, parts: SplitResult) -> bool:

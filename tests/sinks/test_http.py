@@ -13,7 +13,19 @@ import pytest
 from aiohttp import web
 
 from consumer.demo.fakes import ImshopFake
-from consumer.sinks.http import BODY_LIMIT_BYTES, Http, Lost, NotSent, Reach, Reply, origin_of, reach_to, url_problem
+from consumer.sinks.deadlines import Deadlines
+from consumer.sinks.http import (
+    BODY_LIMIT_BYTES,
+    FORMS_KEPT,
+    Http,
+    Lost,
+    NotSent,
+    Reach,
+    Reply,
+    origin_of,
+    reach_to,
+    url_problem,
+)
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -208,7 +220,7 @@ async def test_a_room_works_on_after_a_hundred_timeouts() -> None:
         fake.heal()
         async with room(fake.url) as patient:
             assert isinstance(await patient.post(fake.url, b"{}", {}), Reply)
-        http._reach = Reach(5.0, 2)
+        http._deadlines = Deadlines(5.0)
         assert isinstance(await http.post(fake.url, b"{}", {}), Reply)
 
 
@@ -271,6 +283,57 @@ async def test_cookies_are_not_kept_and_the_head_says_who_we_are(web_server: tup
     assert [request.headers.get("Cookie") for request in seen] == [None, None]
     assert seen[0].headers["User-Agent"].startswith("vestnik/")
     assert seen[0].method == "POST"
+
+
+async def test_the_head_is_what_the_caller_says_and_what_http_wants(web_server: tuple[str, list[web.Request]]) -> None:
+    url, seen = web_server
+    async with room(url) as http:
+        for method, body, headers in (
+            ("POST", "ж".encode(), {"content-type": "text/plain", "USER-AGENT": "somebody", "X-Key": "one"}),
+            ("POST", "ж".encode(), {"content-type": "text/plain", "USER-AGENT": "somebody", "X-Key": "two"}),
+            ("PUT", b"", {}),
+            ("GET", b"", {}),
+        ):
+            assert isinstance(await http.post(f"{url}?for=%D0%B2%D1%81%D0%B5%D1%85", body, headers, method), Reply)
+    assert [request.headers.get("X-Key") for request in seen] == ["one", "two", None, None]
+    assert {request.headers["Host"] for request in seen} == {url.split("/")[2]}
+    assert {request.rel_url.query["for"] for request in seen} == {"всех"}
+    first, _, put, get = seen
+    assert first.headers.getall("Content-Type") == ["text/plain"]
+    assert first.headers.getall("User-Agent") == ["somebody"]
+    assert first.headers.getall("Accept-Encoding") == ["identity"]
+    assert first.content_length == len("ж".encode())
+    assert (put.content_length, put.content_type) == (0, "application/octet-stream")
+    assert (get.method, get.content_length) == ("GET", None)
+
+
+async def test_a_header_that_could_be_read_as_two_is_not_sent(web_server: tuple[str, list[web.Request]]) -> None:
+    url, seen = web_server
+    async with room(url) as http:
+        for headers in ({"X-Key": "a\r\nX-Other: b"}, {"X-Key: a\r\nX-Other": "b"}, {"X-Key": "a\0"}):
+            assert await http.post(url, b"{}", headers) == NotSent("connect_failed")
+    assert seen == []
+
+
+async def test_what_is_kept_of_an_address_is_bounded(web_server: tuple[str, list[web.Request]]) -> None:
+    url, seen = web_server
+    async with room(url) as http:
+        for number in range(3 * FORMS_KEPT):
+            assert isinstance(await http.post(url, b"{}", {"X-Key": str(number)}), Reply)
+        assert len(http._forms) <= FORMS_KEPT
+    assert [request.headers["X-Key"] for request in seen] == [str(number) for number in range(3 * FORMS_KEPT)]
+
+
+async def test_a_body_that_no_buffer_takes_at_once_arrives_whole() -> None:
+    body, received = bytes(range(256)) * 40_000, bytearray()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.readexactly(len(body)))
+        await says(OK)(reader, writer)
+
+    async with scripted(swallow) as url, room(url) as http:
+        assert await http.post(url, body, {}) == Reply(200, {}, b"{}")
+    assert received == body
 
 
 async def test_a_proxy_of_the_environment_is_not_used(
