@@ -40,12 +40,17 @@ def _too_long(loaded: LoadedRoute, place: Place, said: int, most: int) -> Proble
 
 
 def warn_samples(routes: RouteSet, types: EventTypes) -> Iterator[Problem]:
-    """Fields of sample events that look like slips of the pen, and sample events that no route names."""
-    named = _sample_files(routes)
-    for file in sorted(named):
+    """Fields of sample events that look like slips of the pen."""
+    for file in sorted(_sample_files(routes)):
         sample = read_sample(file, types)
         if isinstance(sample, Sample):
             yield from warn_example(type(sample.event), str(file), sample.value.decode("utf-8"))
+
+
+def warn_orphans(routes: RouteSet, types: EventTypes) -> Iterator[Problem]:
+    """Sample events beside others that no route names. `routes` are all that there are: one that could not be read
+    may name them."""
+    named = _sample_files(routes)
     for folder in sorted({file.parent for file in named}):
         for file in sorted(folder.glob("*.json")):
             if file not in named and isinstance(read_sample(file, types), Sample):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel
 
 from consumer.app import overrides
-from consumer.app.check_examples import warn_lengths, warn_samples
+from consumer.app.check_examples import warn_lengths, warn_orphans, warn_samples
 from consumer.app.config import LANE_ID, LaneConfig
 from consumer.app.examples import example_files
 from consumer.app.profiles import lane_profile, shop_profiles
@@ -202,16 +202,17 @@ def _lane_facts(setup: "Setup", name: str) -> LaneFacts:
 # --- what is not wrong enough -----------------------------------------------------------------------------------------
 
 
-def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
-    """What people should know before they start; it stops nothing."""
+def warnings_of(setup: "Setup", environ: Mapping[str, str], *, whole: bool = True) -> Iterator[str]:
+    """What people should know before they start; it stops nothing. `whole`: these are all routes that there are; else
+    nothing is told that a route with a mistake may hold against."""
     yield from _secret_warnings(setup)
     yield from _kafka_warnings(setup)
     yield from _night_warnings(setup)
     yield from map(str, warn_routes(setup.routes, lane_facts(setup)))
     yield from map(str, _text_warnings(setup, time.time()))
+    if whole:
+        yield from _idle_warnings(setup)
     for name, lane in setup.config.lanes.items():
-        if not setup.routes.of_lane(name):
-            yield f"lane {name}: no route leads to it"
         if lane.shares is not None and lane.caps:
             yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
         if lane.mode == "allow_list" and not lane.allow_list:
@@ -222,6 +223,16 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str]) -> Iterator[str]:
     known = {*overrides.OVERRIDES, *overrides.ELSEWHERE, *(ref.env or "" for _, ref in _all_refs(setup))}
     for variable in overrides.unknown(environ, known):
         yield f"environment variable {variable} does nothing"
+
+
+def _idle_warnings(setup: "Setup") -> Iterator[str]:
+    """What no route has to do with."""
+    for name, lane in setup.config.lanes.items():
+        if not setup.routes.of_lane(name):
+            yield f"lane {name}: no route leads to it"
+        if lane.caps and not any(loaded.route.marketing for loaded in setup.routes.of_lane(name)):
+            yield f"lane {name}: it has caps, and no route of it is marketing"
+    yield from map(str, warn_orphans(setup.routes, setup.sources.types))
 
 
 def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:
@@ -262,16 +273,14 @@ def _kafka_warnings(setup: "Setup") -> Iterator[str]:
 
 
 def _night_warnings(setup: "Setup") -> Iterator[str]:
-    """News that are stale before the morning end at night, although they were to wait; caps that bound nothing."""
-    for name, lane in setup.config.lanes.items():
+    """News that are stale before the morning end at night, although they were to wait."""
+    for name in setup.config.lanes:
         routes = [loaded.route for loaded in setup.routes.of_lane(name)]
         for shop, route in product(shop_profiles(setup.config, name).values(), routes):
             night = _held_seconds(route, shop)
             if route.ttl < night:
                 words = f"its ttl is shorter than the night of {shop.id}, {spell_seconds(night)}"
                 yield f"route {route.id}: {words}: some of what comes at night expires"
-        if lane.caps and not any(route.marketing for route in routes):
-            yield f"lane {name}: it has caps, and no route of it is marketing"
 
 
 def _held_seconds(route: Route, shop: ShopProfile) -> float:

@@ -104,7 +104,8 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     )
     # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
     problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
-    warnings = tuple(warnings_of(setup, environ))
+    whole = not (files.problems or routes.problems)
+    warnings = tuple(warnings_of(setup, environ, whole=whole))
     complete = replace(setup, warnings=warnings)
     if not problems:
         return complete

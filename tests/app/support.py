@@ -86,6 +86,13 @@ def setup_of(
     return found
 
 
+def edit(file: Path, old: str, new: str) -> None:
+    """Change the first place in a file that reads like this."""
+    text = file.read_text("utf-8")
+    assert old in text, f"{file} has no {old}"
+    file.write_text(text.replace(old, new, 1), "utf-8")
+
+
 def problems_of(folder: Path, config: str = CONFIG, routes: str = ROUTES) -> list[str]:
     """The sentences of all mistakes, with the folder's name cut off."""
     found = load_setup(write(folder, config, routes), ENVIRON)
