@@ -1,20 +1,21 @@
-"""Everything observable that can happen, one frozen dataclass each.
+"""Everything observable that can happen, one value each.
 
 The engine and the adapters say facts; `app` has a table from fact to metric and one from fact to log line. No fact
 carries a recipient or a text in a field that becomes a label.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from consumer.core.model import Message, Outcome, TopicPartition
+from consumer.core.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneFact:
     lane: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordPlanned(LaneFact):
     """A record was read and planned. `result` is planned, ignored or rejected; `reason` says why it is not planned."""
 
@@ -26,7 +27,7 @@ class RecordPlanned(LaneFact):
     age_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RecordRepeated(LaneFact):
     """A command that is known already: `joined` a live one, or one that had `ended`."""
 
@@ -34,7 +35,7 @@ class RecordRepeated(LaneFact):
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandEnded(LaneFact):
     """Commands of one route got their one outcome."""
 
@@ -44,14 +45,14 @@ class CommandEnded(LaneFact):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandsRestored(LaneFact):
     """Parked commands that a new owner took up from the journal; they count as planned there."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandsParked(LaneFact):
     """Commands that wait for a time of their own are durable in the journal, and their records settled."""
 
@@ -59,14 +60,14 @@ class CommandsParked(LaneFact):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommandsReleased(LaneFact):
     """Commands let go to another owner: they are planned again there."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pushed(LaneFact):
     """Accepted by the provider: when, of which route, at which level, how old. For the journal of the last pushes the
     message and the recipients are here; they are never labels."""
@@ -81,7 +82,7 @@ class Pushed(LaneFact):
     in_time: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestSent(LaneFact):
     """A request came back (or did not), with its verdict by name."""
 
@@ -93,7 +94,7 @@ class RequestSent(LaneFact):
     duration_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestWithdrawn(LaneFact):
     """An attempt was in the journal, and the last look forbade the request: superseded_owner, ended or expired."""
 
@@ -101,7 +102,7 @@ class RequestWithdrawn(LaneFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GateOpened(LaneFact):
     """A request was granted after waiting so long."""
 
@@ -109,14 +110,14 @@ class GateOpened(LaneFact):
     cause: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GateMoved(LaneFact):
     """The gap between requests was widened by a limit answer or narrowed by a quiet time."""
 
     gap_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BreakerMoved(LaneFact):
     """The breaker opened, and why: from now on only probes go out; or it closed."""
 
@@ -124,7 +125,7 @@ class BreakerMoved(LaneFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneMoved(LaneFact):
     """The lane's state: standby, recovering, working, draining, stopped."""
 
@@ -132,7 +133,7 @@ class LaneMoved(LaneFact):
     epoch: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneBlocked(LaneFact):
     """The lane cannot work, and why. `detail` is for people."""
 
@@ -140,13 +141,13 @@ class LaneBlocked(LaneFact):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneUnblocked(LaneFact):
     reason: str
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ClaimMade(LaneFact):
     """An epoch of the lane began; `ours` tells whether this process has it."""
 
@@ -154,7 +155,7 @@ class ClaimMade(LaneFact):
     ours: bool
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class JournalReadBack(LaneFact):
     """The journal was read back over the lane's memory. `unreadable`: records of it that are none of ours, or of a
     kind that a later version writes."""
@@ -165,35 +166,35 @@ class JournalReadBack(LaneFact):
     unreadable: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DeadLettered(LaneFact):
     reason: str
     route: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OffsetsCommitted(LaneFact):
     partitions: int
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CommitFailed(LaneFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PartitionsAssigned(LaneFact):
     partitions: tuple[TopicPartition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PartitionsRevoked(LaneFact):
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StreamTroubled(LaneFact):
     """A stream gives nothing: `stream` is source, journal or dead_letters."""
 
@@ -202,12 +203,12 @@ class StreamTroubled(LaneFact):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StreamHealed(LaneFact):
     stream: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StreamRebuilt(LaneFact):
     """A client was thrown away and made anew after an error that it does not survive."""
 
@@ -215,7 +216,7 @@ class StreamRebuilt(LaneFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class OffsetsSkipped(LaneFact):
     """Offsets that a partition no longer has, or never gave: retention, compaction, transaction markers."""
 
@@ -224,13 +225,13 @@ class OffsetsSkipped(LaneFact):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TokenRefreshed(LaneFact):
     provider: str
     result: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class TokenKept(LaneFact):
     """A token pair is at hand. `obtained_at`: when it was issued; `expires_at`: when the access token ends;
     `refresh_expires_at`: when the refresh token does, after which a person must authorise anew. Seconds since 1970."""
@@ -241,7 +242,7 @@ class TokenKept(LaneFact):
     refresh_expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RequestsNarrowed(LaneFact):
     """From now on a request carries less than it could: the account does not take more, for that reason."""
 
@@ -249,7 +250,7 @@ class RequestsNarrowed(LaneFact):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LongTextsSent(LaneFact):
     """Messages went out with a `part` (title, text) that is longer than this provider's people will see."""
 
@@ -258,14 +259,14 @@ class LongTextsSent(LaneFact):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneCrashed(LaneFact):
     """A bug: the lane's task ended with an exception and is started again."""
 
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneStuck(LaneFact):
     """What should happen does not, though nothing outside is in the way, or a client of the broker cannot be mended:
     only a new process helps, and this one ends with exit code 70. `reason` is no_request, no_landing, no_commit,
@@ -275,7 +276,7 @@ class LaneStuck(LaneFact):
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PartitionStuck(LaneFact):
     """A partition has records that were not read, and has given none for so long. `reason` is its stream's own, or
     silent."""
@@ -287,7 +288,7 @@ class PartitionStuck(LaneFact):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PartitionFreed(LaneFact):
     """A stuck partition gives records again, has no more, or is another's."""
 
@@ -296,7 +297,7 @@ class PartitionFreed(LaneFact):
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class LaneGauges(LaneFact):
     """How the lane stands, said about once a second. `holds` is why it is not faster: quota, ceiling, breaker,
     in_flight, blocked, no_data or none. `drift` is the conservation sum, which must be zero. `head_seconds`: how long

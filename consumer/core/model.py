@@ -10,6 +10,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import NamedTuple
 
+from consumer.core.value import value
+
 
 class TopicPartition(NamedTuple):
     topic: str
@@ -28,7 +30,7 @@ class Position(NamedTuple):
         return TopicPartition(self.topic, self.partition)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Record:
     """One record as the broker gave it: undecoded bytes, and the broker's timestamp in seconds."""
 
@@ -70,7 +72,7 @@ class Message(NamedTuple):
     image: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Terms:
     """What all commands of one route have in common; one object a route, shared by its commands.
 
@@ -111,7 +113,7 @@ class Cap(NamedTuple):
     per_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Command:
     """One notification to one recipient, planned and rendered.
 
@@ -193,12 +195,12 @@ class Capacity(NamedTuple):
 # --- verdicts: what came of a request ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delivered:
     """Accepted by the provider."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deferred:
     """Did not happen, and may later.
 
@@ -217,7 +219,7 @@ class Deferred:
     same_key: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Unsure:
     """Sent, and the answer is lost or makes no sense: the route's `on_unsure` decides.
 
@@ -228,7 +230,7 @@ class Unsure:
     answered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Refused:
     """This text or this recipient is wrong. `letter` is False where nobody needs to look (unsubscribed). `shared` is
     True where the provider said it once of several commands, so that halves must tell which of them it meant.
@@ -240,7 +242,7 @@ class Refused:
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Blocked:
     """The lane is wrong: key, scope, plan, address. Nothing of the batch happened."""
 
@@ -276,7 +278,7 @@ class Ended(NamedTuple):
 # --- the plan of one record -------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejection:
     """A record, or one route's part of it, that needs a person. `reason` is from a closed list; `detail` has no values
     of the event in it. `id` names the dead letter, so that copies can be told apart from others."""
@@ -287,7 +289,7 @@ class Rejection:
     route: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Planned:
     """What the routes made of a record. All three may be filled at once: parts fail alone."""
 
@@ -297,7 +299,7 @@ class Planned:
     rejections: tuple[Rejection, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ignored:
     """Nothing to do: unknown_type, no_route, unaddressable, tombstone, other_shop."""
 
@@ -305,7 +307,7 @@ class Ignored:
     event_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Rejected:
     """The record could not be read as an event at all."""
 
@@ -318,7 +320,7 @@ Plan = Planned | Ignored | Rejected
 # --- trouble of a stream, as a value ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Trouble:
     """Why a stream gives nothing just now. `reason` is from a closed list (see `ports.TROUBLES`)."""
 
@@ -327,7 +329,7 @@ class Trouble:
     partition: TopicPartition | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Quota:
     """`requests` in any `per_seconds`, as a window; or a leaky bucket of that depth draining in that time."""
 
@@ -340,7 +342,7 @@ class Quota:
         return self.per_seconds / self.requests
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Bounds:
     """How much may wait: commands and bytes over all sources, each source's part, and the ledger's span in records."""
 
