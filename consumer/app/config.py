@@ -334,6 +334,12 @@ class Config(Strict):
         found = {each.name: each for each in self.shares(lane_of(name))}
         return found[name]
 
+    def named(self, name: str) -> tuple[str, ...]:
+        """What is meant by a lane's id, which is all its shares, or by a share's name; nothing where there is none."""
+        if name in self.lanes:
+            return tuple(share.name for share in self.shares(name))
+        return (name,) if name in self.names else ()
+
     @property
     def names(self) -> tuple[str, ...]:
         """What works: every lane, and of a shared one its shares, by their names."""

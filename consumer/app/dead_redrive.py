@@ -263,10 +263,9 @@ class _Lane:
 
 
 def _lane(setup: Setup, name: str) -> _Lane | str:
-    config = setup.config.lanes.get(name)
-    if config is None:
+    if name not in setup.config.names:
         return f'the configuration has no lane "{name}"'
-    if not config.backfill:
+    if not setup.config.lane(name).backfill:
         return f"{name} does not read its backfill topic: say `backfill: true` there and deploy it"
     return _Lane(Planner(lane_profile(setup.config, name, setup.sources.formats), setup.routes), backfill_topic(name))
 

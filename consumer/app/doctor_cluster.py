@@ -125,9 +125,9 @@ def needed_rights(setup: Setup) -> dict[str, frozenset[str]]:
     """What a process must be allowed to do with each topic, as docs/topics.md has it."""
     config = setup.config
     needed = dict.fromkeys(config.topics.sources, READS)
-    for lane, settings in config.lanes.items():
+    for lane in config.names:
         needed[wiring.journal_topic(lane)] = READS | WRITES
-        if settings.backfill:
+        if config.lane(lane).backfill:
             needed[wiring.backfill_topic(lane)] = READS
     needed |= {config.topics.dead_letters: WRITES, CONTROL: READS}
     if config.privacy is not None:

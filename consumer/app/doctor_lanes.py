@@ -7,9 +7,11 @@ from consumer.app import wiring
 from consumer.app.asking import Unfit, fetched_digest
 from consumer.app.doctor_row import Row
 from consumer.app.setup import Setup
+from consumer.core.backfill import BACKFILL_PREFIX
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Entry, Unreadable
-from consumer.streams.assignor import NAME
+from consumer.core.shares import Share
+from consumer.streams.assignor import NAME, protocol_of
 from consumer.streams.inspection import GroupState, Inspector
 from consumer.streams.marks import Mark, last_entries, marks
 
@@ -25,12 +27,14 @@ async def lane_rows(setup: Setup, inspector: Inspector, now: float) -> list[Row]
     rows: list[Row] = []
     newest: list[float] = []
     settings = wiring.kafka_settings(setup)
-    for lane in setup.config.lanes:
-        part = f"lane {lane}"
-        entries = await last_entries(settings, wiring.journal_topic(lane), JOURNAL_RECORDS)
+    for lane in setup.config.names:
+        part, share = f"lane {lane}", setup.config.share(lane)
+        entries = await last_entries(settings, wiring.journal_place(lane), JOURNAL_RECORDS)
         rows += journal_rows(part, entries)
-        rows += group_rows(part, await inspector.group(wiring.group_name(lane)))
-        found = await marks(settings, wiring.group_name(lane), wiring.lane_sources(setup, lane))
+        rows += group_rows(part, await inspector.group(wiring.group_name(lane)), protocol_of(share))
+        found = await marks(settings, wiring.group_name(lane), wiring.lane_sources(setup, lane), share)
+        if not isinstance(found, Trouble) and all(tp.topic.startswith(BACKFILL_PREFIX) for tp in found):
+            rows.append(_idle(part, share))
         rows += offset_rows(part, lane, found, worked=not isinstance(entries, Trouble) and bool(entries))
         if not isinstance(entries, Trouble) and entries:
             newest.append(entries[-1].timestamp)
@@ -40,7 +44,9 @@ async def lane_rows(setup: Setup, inspector: Inspector, now: float) -> list[Row]
 def journal_rows(part: str, entries: Sequence[Entry] | Trouble) -> Iterator[Row]:
     """Whether the journal's last records can be read."""
     if isinstance(entries, Trouble):
-        mend = "vestnik topics create" if entries.reason == "topic_missing" else "see docs/operating.md"
+        mend = {"topic_missing": "vestnik topics create", "shares_changed": "vestnik topics check says more"}.get(
+            entries.reason, "see docs/operating.md"
+        )
         yield Row(part, "journal", "failed", f"{entries.reason} {entries.detail}".strip(), mend)
         return
     strange = Counter(entry.record.reason for entry in entries if isinstance(entry.record, Unreadable))
@@ -52,7 +58,12 @@ def journal_rows(part: str, entries: Sequence[Entry] | Trouble) -> Iterator[Row]
         yield Row(part, "journal", "ok", f"the last {len(entries)} records can be read" if entries else "empty")
 
 
-def group_rows(part: str, group: GroupState | Trouble) -> Iterator[Row]:
+def _idle(part: str, share: Share) -> Row:
+    detail = f"no source has a partition for it: the lane has {share.of} shares, and each source has fewer partitions"
+    return Row(part, "partitions", "warning", detail, "it stands idle; sources with more partitions give it work")
+
+
+def group_rows(part: str, group: GroupState | Trouble, protocol: str = NAME) -> Iterator[Row]:
     """Whether one member, and one of ours, has the lane."""
     if isinstance(group, Trouble):
         mend = "grant Describe on the group" if group.reason == "not_authorised" else ""
@@ -63,9 +74,9 @@ def group_rows(part: str, group: GroupState | Trouble) -> Iterator[Row]:
     if not group.members:
         detail = "nobody ever joined it" if group.state == "Dead" else "no process runs the lane"
         yield Row(part, "group", "warning", detail, "vestnik run")
-    elif group.protocol and group.protocol != NAME:
+    elif group.protocol and group.protocol != protocol:
         detail = f"its members share partitions by {group.protocol}"
-        yield Row(part, "group", "failed", detail, f"end whatever else reads as the group; ours share by {NAME}")
+        yield Row(part, "group", "failed", detail, f"end whatever else reads as the group; ours share by {protocol}")
     elif len(holders) > 1:
         hosts = ", ".join(member.host for member in holders)
         yield Row(part, "group", "failed", f"{len(holders)} members have partitions: {hosts}", "restart them")

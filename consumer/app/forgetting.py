@@ -91,18 +91,18 @@ async def _retentions(setup: Setup) -> dict[str, float] | str:
 
 
 def _topics(setup: Setup) -> list[str]:
-    lanes = setup.config.lanes
+    lanes = setup.config.names
     sources = (topic for lane in lanes for topic in wiring.lane_sources(setup, lane))
     return list(dict.fromkeys([*map(wiring.journal_topic, lanes), setup.config.topics.dead_letters, *sources]))
 
 
 def remains(setup: Setup, kept: Mapping[str, float]) -> Iterator[Remains]:
     """Every place where a person leaves a trace, and how it goes from there."""
-    for lane in setup.config.lanes:
+    for lane, config in setup.config.lanes.items():
         what = "who was sent which text and when; what waits for the morning"
         yield _topic(wiring.journal_topic(lane), what, kept)
-        if setup.config.lanes[lane].backfill:
-            yield _topic(wiring.backfill_topic(lane), "copies of records for replays, redrives and vestnik send", kept)
+        for name in setup.config.named(lane) if config.backfill else ():
+            yield _topic(wiring.backfill_topic(name), "copies of records for replays, redrives and vestnik send", kept)
     yield _topic(setup.config.topics.dead_letters, "whole records that failed, byte for byte", kept)
     for source in setup.config.topics.sources:
         yield _topic(source, "the events themselves", kept, SHOPS)

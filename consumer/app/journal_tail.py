@@ -1,9 +1,11 @@
 """`vestnik journal tail`: what a lane remembers, record by record, for people and for machines."""
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from consumer.app import wiring
@@ -96,7 +98,7 @@ async def _end(setup: Setup, lane: str) -> int | Trouble | None:
         return None
     from consumer.streams.marks import end_of  # noqa: PLC0415 - the Kafka client, which files do without
 
-    return await end_of(wiring.kafka_settings(setup), wiring.journal_topic(lane))
+    return await end_of(wiring.kafka_settings(setup), wiring.journal_place(lane))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,9 @@ class Reading:
         return None
 
 
-def reading(setup: Setup, asked: Asked, now: datetime) -> Reading | str:
-    """What was asked for, or what is wrong with it."""
-    if asked.lane not in setup.config.lanes:
+def readings(setup: Setup, asked: Asked, now: datetime) -> list[Reading] | str:
+    """What was asked for, of a shared lane once for each share; or what is wrong with it."""
+    if not setup.config.named(asked.lane):
         return f'unknown lane "{asked.lane}"; {nearest(asked.lane, list(setup.config.lanes))}'
     unknown = [kind for kind in asked.kinds if kind not in KINDS]
     if unknown:
@@ -150,8 +152,21 @@ def reading(setup: Setup, asked: Asked, now: datetime) -> Reading | str:
     since = read_ago(asked.since, now)
     if isinstance(since, str):
         return since
-    wanted = Wanted(frozenset(asked.kinds or KINDS), asked.command)
-    return Reading(setup, asked.lane, wanted, since.timestamp(), asked.follow)
+    kinds = frozenset(asked.kinds or KINDS)
+    return [
+        Reading(setup, name, Wanted(kinds, asked.command), since.timestamp(), asked.follow)
+        for name in setup.config.named(asked.lane)
+    ]
+
+
+async def read_all(found: Sequence[Reading], show: Callable[[str, Entry], None]) -> str | None:
+    """Show what is wanted of each journal, one after the other, or side by side where they are followed; in words, why
+    that could not be done. `show` is told whose record it is."""
+    runs = [each.run(partial(show, each.lane)) for each in found]
+    if any(each.follow for each in found):
+        return next((words for words in await asyncio.gather(*runs) if words), None)
+    troubles = [await run for run in runs]
+    return next((words for words in troubles if words), None)
 
 
 # --- telling ----------------------------------------------------------------------------------------------------------

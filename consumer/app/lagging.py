@@ -12,6 +12,7 @@ from consumer.app.setup import Setup
 from consumer.core.control import Order
 from consumer.core.model import Quota, TopicPartition, Trouble
 from consumer.core.ports import Entry, Unreadable
+from consumer.core.shares import lane_of
 from consumer.streams.inspection import GroupState, Inspector, inspecting
 from consumer.streams.marks import Mark, last_entries, marks
 from consumer.streams.settings import KafkaSettings
@@ -91,7 +92,7 @@ async def lags(setup: Setup, lanes: Sequence[str], addresses: Sequence[str], now
         states = [report for address in addresses if isinstance(report := await fetched(address), dict)]
         look = _Look(setup, settings, inspector, now)
         return [
-            await look.lane(lane, None if isinstance(said, str) else said.get(lane), owner_state(states, lane))
+            await look.lane(lane, None if isinstance(said, str) else said.get(lane_of(lane)), owner_state(states, lane))
             for lane in lanes
         ]
 
@@ -117,10 +118,11 @@ class _Look:
     now: float
 
     async def lane(self, lane: str, order: Order | None, state: State | None) -> LaneLag:
-        found = await marks(self.settings, wiring.group_name(lane), wiring.lane_sources(self.setup, lane))
+        share, topics = self.setup.config.share(lane), wiring.lane_sources(self.setup, lane)
+        found = await marks(self.settings, wiring.group_name(lane), topics, share)
         if isinstance(found, Trouble):
             return _troubled(lane, found)
-        tail = await self._tail(wiring.journal_topic(lane))
+        tail = await self._tail(wiring.journal_place(lane))
         group = await self.inspector.group(wiring.group_name(lane))
         if isinstance(group, Trouble):
             return _troubled(lane, group)
@@ -146,12 +148,12 @@ class _Look:
             seconds = max(0.0, self.now - mark.waits_since)
         return PartitionLag(*tp, mark.committed, read, mark.end, mark.records, seconds, mark.gone)
 
-    async def _tail(self, topic: str) -> list[Entry]:
+    async def _tail(self, place: TopicPartition) -> list[Entry]:
         """The journal's end, as far back as the last claim where that is not too far; nothing when it is unreadable,
         which `doctor` tells."""
         entries: list[Entry] = []
         for count in LOOK_BACK:
-            found = await last_entries(self.settings, topic, count)
+            found = await last_entries(self.settings, place, count)
             if isinstance(found, Trouble):
                 break
             entries = found

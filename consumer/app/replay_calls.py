@@ -34,6 +34,7 @@ from consumer.core.plan import Planner
 from consumer.core.profile import Mode
 from consumer.core.replay import Asked
 from consumer.core.replay_selection import Selection
+from consumer.core.shares import lane_of
 from consumer.core.templates import nearest
 from consumer.core.units import parse_seconds
 from consumer.streams.ranges import Bound, Offset
@@ -113,9 +114,10 @@ def _names(words: Words) -> Iterable[Sequence[object]]:
 def wish_from(setup: Setup, words: Words) -> Wish:
     """Raises WordsError."""
     config = setup.config
-    lanes = tuple(dict.fromkeys(words.lanes)) or tuple(config.lanes)
+    named = {name for lane in words.lanes for name in config.named(lane)}
+    lanes = tuple(dict.fromkeys(map(lane_of, words.lanes))) or tuple(config.lanes)
     routes = {loaded.route.id: loaded.route.lane for loaded in setup.routes.routes}
-    _known("lane", lanes, config.lanes)
+    _known("lane", [lane for lane in words.lanes if not config.named(lane)], config.lanes)
     _known("route", words.routes, routes)
     _known("type", words.types, setup.sources.types.models)
     if words.routes and not words.lanes:
@@ -135,7 +137,8 @@ def wish_from(setup: Setup, words: Words) -> Wish:
     selection = Selection(frozenset(words.types), frozenset(words.customers), frozenset(words.orders))
     replay = f"r{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     asked = Asked(replay, frozenset(words.routes), words.again, _extension(words.extend_ttl))
-    return Wish(range_, lanes, selection, asked)
+    shares = [name for lane in lanes for name in config.named(lane) if name in named or not named]
+    return Wish(range_, tuple(shares), selection, asked)
 
 
 def _known(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
@@ -172,7 +175,7 @@ def unfit(setup: Setup, lanes: Iterable[str]) -> str:
     if setup.config.kafka is None:
         return "the configuration has no kafka, so that no lane can be reached"
     for lane in lanes:
-        config = setup.config.lanes[lane]
+        config = setup.config.lane(lane)
         if not config.backfill:
             mend = "say `backfill: true` there and deploy it, or name others by --lane"
             return f"the lane {lane} does not read its backfill topic: {mend}"
@@ -238,7 +241,7 @@ async def _run(setup: Setup, words: Words, manner: Manner, resume: str | None, s
 
 async def _resumed(setup: Setup, replay: str) -> dict[str, Published]:
     """What the backfill topics have of the replay, by lane. Raises WordsError where that is nothing, or all of it."""
-    lanes = [name for name, lane in setup.config.lanes.items() if lane.backfill]
+    lanes = [name for name in setup.config.names if setup.config.lane(name).backfill]
     if setup.config.kafka is None or not lanes:
         raise WordsError(
             "no lane of the configuration reads a backfill topic, so that there is no replay to go on with"

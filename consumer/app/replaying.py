@@ -18,6 +18,7 @@ from consumer.core.ports import Entry
 from consumer.core.replay import Asked, Forecast, Foresight, Listed, Outlook
 from consumer.core.replay_quota import Pace
 from consumer.core.replay_selection import Selection
+from consumer.core.shares import Share, lane_of
 from consumer.core.suppressions import Suppressions
 from consumer.sinks.base import limits_of
 from consumer.streams.codec import decoded
@@ -180,7 +181,7 @@ async def _read_journal(setup: Setup, lane: str, hindsight: Hindsight, since: fl
     async with range_reader(wiring.kafka_settings(setup), [topic]) as reader:
         if isinstance(reader, Trouble):
             raise RangeError(f"the journal of {lane}: {_words(reader)}")
-        stretches = await reader.freeze(since)
+        stretches = await reader.freeze(since, None, {wiring.journal_place(lane).partition})
         if isinstance(stretches, Trouble):
             raise RangeError(f"the journal of {lane}: {_words(stretches)}")
         async for records in reader.read(stretches):
@@ -224,7 +225,7 @@ async def _list_of(setup: Setup, lane: str) -> Listed:
     rows = await all_rows(wiring.open_table(setup, lambda _fact: None))
     if isinstance(key, Trouble) or isinstance(rows, str):
         raise RangeError(f"the list of suppressions: {key.detail if isinstance(key, Trouble) else rows}")
-    listed = Suppressions(lane, key)
+    listed = Suppressions(lane_of(lane), key)
     for name, value in rows.items():
         listed.apply(name, value)
     return listed.lists
@@ -233,7 +234,7 @@ async def _list_of(setup: Setup, lane: str) -> Listed:
 def pace_of(setup: Setup, lane: str) -> Pace:
     """What the lane's account may send."""
     settings = wiring.lane_settings(setup, lane, "replay")
-    return Pace(limits_of(setup.accounts[lane]).capacity, settings.quota, settings.ceiling)
+    return Pace(limits_of(setup.accounts[lane_of(lane)]).capacity, settings.quota, settings.ceiling)
 
 
 # --- the first reading ------------------------------------------------------------------------------------------------
@@ -274,9 +275,9 @@ class Reading:
 
     def __init__(self, setup: Setup, wish: Wish) -> None:
         self._selection = wish.selection
-        limits: dict[int, list[str]] = {}
+        limits: dict[int, list[Share]] = {}
         for lane in wish.lanes:
-            limits.setdefault(setup.config.lanes[lane].event_limit, []).append(lane)
+            limits.setdefault(setup.config.lane(lane).event_limit, []).append(setup.config.share(lane))
         self._limits = list(limits.items())
         self._whole = wish.selection.whole
         self._formats = setup.sources.formats
@@ -293,5 +294,16 @@ class Reading:
             if not self._whole and not (isinstance(event, Event) and self._selection.has(event)):
                 self.passed_over += 1
                 return
-            for lane in lanes:
-                yield lane, opened
+            for share in lanes:
+                if _has(share, record.position):
+                    yield share.name, opened
+
+
+def _has(share: Share, position: Position) -> bool:
+    """Whether a record is the share's. Raises RangeError where that cannot be known: a line may not say what it was."""
+    if share.of > 1 and position.topic == LINES_TOPIC:
+        raise RangeError(
+            f"line {position.offset + 1} does not say which topic and partition it was of, and {share.lane} has "
+            "shares, each of which knows whom it has told of its own partitions: bring it back through its topic"
+        )
+    return share.has(position.topic, position.partition)

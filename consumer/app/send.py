@@ -1,5 +1,7 @@
 """`vestnik send`: a message to one recipient, through the lane's backfill topic, where only its gate lets it out."""
 
+from zlib import crc32
+
 from consumer.app import wiring
 from consumer.app.setup import Setup
 from consumer.core.model import Trouble
@@ -23,9 +25,15 @@ def refusal(setup: Setup, lane: str, recipient: str) -> str:
     return ""
 
 
+def door_of(setup: Setup, lane: str, recipient: str) -> str:
+    """The backfill topic by which the message goes in: of a shared lane that of the same share for one recipient."""
+    names = setup.config.named(lane)
+    return wiring.backfill_topic(names[crc32(recipient.encode()) % len(names)])
+
+
 async def send(setup: Setup, lane: str, sending: Sending) -> Trouble | None:
     """Hand the message to the lane; None once the broker has it."""
     key, value, headers = sending.to_record()
     async with Publisher(wiring.kafka_settings(setup)) as publisher:
-        landed = await publisher.publish(wiring.backfill_topic(lane), key, value, headers)
+        landed = await publisher.publish(door_of(setup, lane, sending.recipient), key, value, headers)
     return landed if isinstance(landed, Trouble) else None

@@ -73,7 +73,7 @@ class Service:
         self.state = State(sheets, time.monotonic, time.time, self._open_groups, self._heads)
         self.state.read_offsets = self._read_offsets
         self.metrics = Metrics(wiring.expected(setup, version()), options.trace_of)
-        history = History(tuple(setup.config.lanes), time.time)
+        history = History(setup.config.names, time.time)
         self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
         streams = options.streams(setup, self.emit)
         deployed = Deployed(planners_of(setup))
@@ -133,7 +133,7 @@ class Service:
         if refused is not None:
             log.error("admin_port_refused", detail=refused)
             return FAILED
-        log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.lanes))
+        log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.names))
         self._options.opened(self._admin.port)
         monitor = asyncio.create_task(self._watch_loop(), name="loop lag")
         reloading = asyncio.create_task(self.reloading.run(), name="reloading")
@@ -213,7 +213,7 @@ def _traced(setup: Setup, stop: StopRequest, options: Options) -> int:
     """The same with traces, whose libraries are imported for nobody else."""
     from consumer.app.trace_export import open_traces  # noqa: PLC0415
 
-    traces = open_traces(setup.config.lanes, version())
+    traces = open_traces(setup.config.names, version())
     try:
         return _run(setup, stop, replace(options, attach=traces.attach, trace_of=traces.trace_of))
     finally:

@@ -10,7 +10,7 @@ from consumer.app.profiles import backfill_topic, lane_profile
 from consumer.app.setup import Setup
 from consumer.app.why_dossier import Dossier, Looked, Question, Sight
 from consumer.core.backfill import Backfilled, backfilled_of, is_backfilled
-from consumer.core.model import Plan, Position, Record, Trouble
+from consumer.core.model import Plan, Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Entry
 from consumer.core.sending import is_sending
 from consumer.core.story import Asked, Chronicle
@@ -48,7 +48,7 @@ class _Search:
         self._formats = setup.sources.formats
         profiles = {lane: lane_profile(setup.config, lane, self._formats) for lane in question.lanes}
         self._explainers = {lane: Explainer(profile, setup.routes) for lane, profile in profiles.items()}
-        self._limit = max(setup.config.lanes[lane].event_limit for lane in question.lanes)
+        self._limit = max(setup.config.lane(lane).event_limit for lane in question.lanes)
 
     async def run(self) -> Trouble | None:
         subject = self.dossier.subject
@@ -108,16 +108,22 @@ class _Search:
                 return trouble
         return None
 
-    async def _through(self, topic: str, note: Callable[[Record], None]) -> Trouble | None:
-        """Note every record of a topic since the question's moment, and tell once how many there were."""
+    async def _through(
+        self, topic: str, note: Callable[[Record], None], only: TopicPartition | None = None
+    ) -> Trouble | None:
+        """Note every record of a topic, or of one partition of it, since the question's moment, and tell once how many
+        there were."""
         stretches = await self._reader.freeze_topic(topic, self._question.since)
         if isinstance(stretches, Trouble):
             return stretches
-        count = await self._scan(stretches, note)
+        part = [each for each in stretches if only in (None, each.partition)]
+        count = await self._scan(part, note)
         if isinstance(count, Trouble):
             return count
-        if all(each.topic != topic for each in self.dossier.looked):
-            self._looked(topic, len(stretches), len(stretches), count)
+        if only is not None and len(stretches) > 1:
+            self._looked(f"{topic}/{only.partition}", 1, 1, count)
+        elif all(each.topic != topic for each in self.dossier.looked):
+            self._looked(topic, len(part), len(part), count)
         return None
 
     async def _scan(self, stretches: Collection[Stretch], note: Callable[[Record], None]) -> int | Trouble:
@@ -169,11 +175,17 @@ class _Search:
         lane = next((each for each in self._question.lanes if backfill_topic(each) == record.position.topic), None)
         event = self._formats.read(original, self._limit).event
         explained = {
-            name: explainer.explain(record) for name, explainer in self._explainers.items() if lane in (None, name)
+            name: explainer.explain(record)
+            for name, explainer in self._explainers.items()
+            if lane in (None, name) and self._has(name, record)
         }
         sending = lane is not None and is_sending(record, backfill_topic(lane))
         known = event if isinstance(event, Event) else None
         self.dossier.sights.append(Sight(record, original, kind, known, lane, old, sending, explained))
+
+    def _has(self, name: str, record: Record) -> bool:
+        """Whether the record is the lane's, which may be a share with partitions of its own."""
+        return self._setup.config.share(name).has(record.position.topic, record.position.partition)
 
     async def _see_places(self, places: Iterable[Position | None]) -> Trouble | None:
         """Records by their places; those that are gone are passed over."""
@@ -219,7 +231,8 @@ class _Search:
         """What ended without a request stands in the journal by its id alone: find the record that makes it."""
 
         def note(record: Record) -> None:
-            if any(id_ in _ids(explainer.plan(record)) for explainer in self._explainers.values()):
+            planned = (each.plan(record) for name, each in self._explainers.items() if self._has(name, record))
+            if any(id_ in _ids(plan) for plan in planned):
                 self._keep(record, Kind.COMMAND)
 
         topics = [*self._setup.config.topics.sources, *map(backfill_topic, self._question.lanes)]
@@ -236,7 +249,7 @@ class _Search:
             def note(record: Record, chronicle: Chronicle = chronicle) -> None:
                 chronicle.apply(Entry(record.position.offset, record.timestamp, decoded(record.value)))
 
-            trouble = await self._through(wiring.journal_topic(lane), note)
+            trouble = await self._through(wiring.journal_topic(lane), note, wiring.journal_place(lane))
             if trouble is not None:
                 return trouble
             self.dossier.chronicles[lane] = chronicle

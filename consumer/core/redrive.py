@@ -10,6 +10,7 @@ from typing import NamedTuple
 from consumer.core.backfill import next_life
 from consumer.core.model import Ignored, Plan, Planned, Position, Record, Rejected
 from consumer.core.redrive_advice import ADVICE, Whole
+from consumer.core.shares import lane_of
 from schemas.dead_letter import HEADER_PREFIX, DeadLetterHeaders, DeadReason
 
 MAX_REDRIVES = 2
@@ -122,7 +123,7 @@ class Wanted:
         head = letter.head
         asked: tuple[tuple[Collection[str], str], ...] = (
             (self.reasons, head.reason),
-            (self.lanes, head.lane),
+            (self.lanes, head.lane if head.lane in self.lanes else lane_of(head.lane)),
             (self.routes, head.route or ""),
             (self.topics, head.topic),
             (self.ids, head.id),

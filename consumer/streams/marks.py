@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Entry
+from consumer.core.shares import Share
 from consumer.streams.clients import trouble_of
 from consumer.streams.codec import decoded
 from consumer.streams.reading import reading_client
@@ -40,8 +41,11 @@ class Mark(NamedTuple):
         return 0 if self.committed is None else max(0, self.beginning - self.committed)
 
 
-async def marks(settings: KafkaSettings, group: str, topics: Iterable[str]) -> dict[TopicPartition, Mark] | Trouble:
-    """Every partition of the topics; Trouble where a topic is missing or nobody answers within a minute."""
+async def marks(
+    settings: KafkaSettings, group: str, topics: Iterable[str], share: Share
+) -> dict[TopicPartition, Mark] | Trouble:
+    """Every partition of the topics that is the share's; Trouble where a topic is missing or nobody answers within a
+    minute."""
     arguments = settings.consuming()
     if isinstance(arguments, Trouble):
         return arguments
@@ -50,7 +54,7 @@ async def marks(settings: KafkaSettings, group: str, topics: Iterable[str]) -> d
         async with asyncio.timeout(LOOK_SECONDS), reading_client(arguments | {"group_id": group}, wanted) as client:
             if isinstance(client, Trouble):
                 return client
-            partitions = sorted(client.assignment())
+            partitions = sorted(each for each in client.assignment() if share.has(*each))
             beginnings, ends = await client.beginning_offsets(partitions), await client.end_offsets(partitions)
             return {
                 TopicPartition(*each): await _mark(client, each, beginnings[each], ends[each]) for each in partitions
@@ -70,16 +74,16 @@ async def _timestamp(client: Any, partition: aiokafka.TopicPartition, offset: in
     return None if isinstance(records, Trouble) or not records else float(records[0].timestamp / 1000)
 
 
-async def last_entries(settings: KafkaSettings, topic: str, count: int) -> list[Entry] | Trouble:
-    """At most so many of the last records of a journal, in order."""
+async def last_entries(settings: KafkaSettings, place: TopicPartition, count: int) -> list[Entry] | Trouble:
+    """At most so many of the last records of a journal, in order; Trouble too where it has no such partition."""
     arguments = settings.consuming()
     if isinstance(arguments, Trouble):
         return arguments
     try:
-        async with asyncio.timeout(LOOK_SECONDS), reading_client(arguments, (topic,)) as client:
+        async with asyncio.timeout(LOOK_SECONDS), reading_client(arguments, (place.topic,)) as client:
             if isinstance(client, Trouble):
                 return client
-            return await _last(client, TopicPartition(topic, 0), count)
+            return _nowhere(client, place) or await _last(client, place, count)
     except (KafkaError, TimeoutError, OSError) as error:
         return trouble_of(error)
 
@@ -99,14 +103,21 @@ async def _last(client: Any, partition: TopicPartition, count: int) -> list[Entr
     return found
 
 
-async def end_of(settings: KafkaSettings, topic: str) -> int | Trouble:
-    """The offset that the next record of partition 0 will get."""
+def _nowhere(client: Any, place: TopicPartition) -> Trouble | None:
+    if aiokafka.TopicPartition(*place) in client.assignment():
+        return None
+    return Trouble("shares_changed", f"{place.topic} has no partition {place.partition}")
+
+
+async def end_of(settings: KafkaSettings, place: TopicPartition) -> int | Trouble:
+    """The offset that the next record of the partition will get."""
     arguments = settings.consuming()
     if isinstance(arguments, Trouble):
         return arguments
-    one = aiokafka.TopicPartition(topic, 0)
+    one = aiokafka.TopicPartition(*place)
     try:
-        async with asyncio.timeout(LOOK_SECONDS), reading_client(arguments, (topic,)) as client:
-            return client if isinstance(client, Trouble) else int((await client.end_offsets([one]))[one])
+        async with asyncio.timeout(LOOK_SECONDS), reading_client(arguments, (place.topic,)) as client:
+            trouble = client if isinstance(client, Trouble) else _nowhere(client, place)
+            return trouble or int((await client.end_offsets([one]))[one])
     except (KafkaError, TimeoutError, OSError) as error:
         return trouble_of(error)

@@ -48,31 +48,32 @@ def journal_tail(  # noqa: PLR0913 - the options of a command, each with a name 
     import logging  # noqa: PLC0415
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from consumer.app.journal_tail import Asked, reading  # noqa: PLC0415
+    from consumer.app.journal_tail import Asked, read_all, readings  # noqa: PLC0415
 
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     asked = Asked(lane, since, tuple(kind or ()), command.lower(), follow)
-    found = reading(load(config, output), asked, datetime.now(UTC))
+    found = readings(load(config, output), asked, datetime.now(UTC))
     if isinstance(found, str):
         leave(found, USAGE)
     try:
-        trouble = asyncio.run(found.run(_shown(output, reveal=reveal)))
+        trouble = asyncio.run(read_all(found, _shown(output, reveal=reveal, named=len(found) > 1)))
     except (KeyboardInterrupt, BrokenPipeError):
         raise typer.Exit(FINE) from None
     if trouble is not None:
         leave(trouble, FAILED)
 
 
-def _shown(output: Format, *, reveal: bool) -> "Callable[[Entry], None]":
-    """Prints a record."""
+def _shown(output: Format, *, reveal: bool, named: bool) -> "Callable[[str, Entry], None]":
+    """Prints a record. `named`: with the share whose it is."""
     import json  # noqa: PLC0415
 
     from consumer.app.journal_tail import line, plain  # noqa: PLC0415
 
-    def show(entry: "Entry") -> None:
+    def show(share: str, entry: "Entry") -> None:
         if output is Format.JSON:
-            typer.echo(json.dumps(plain(entry, reveal=reveal), ensure_ascii=False))
+            whose = {"lane": share} if named else {}
+            typer.echo(json.dumps(whose | plain(entry, reveal=reveal), ensure_ascii=False))
         else:
-            typer.echo(line(entry, reveal=reveal))
+            typer.echo(f"{share}  " * named + line(entry, reveal=reveal))
 
     return show

@@ -30,11 +30,13 @@ def lane_show(
     url: Annotated[str | None, typer.Option(help="Ask here instead, e.g. http://127.0.0.1:9464.")] = None,
     output: Annotated[Format, typer.Option("--output", "-o", help="For people, or for machines.")] = Format.TABLE,
 ) -> None:
-    """How a lane stands: its state, why it is blocked, its quota, what waits and when that goes out. 1: no answer."""
+    """How a lane stands, or each of its shares: its state, why it is blocked, its quota, what waits and when that goes
+    out. 1: no answer."""
     import asyncio  # noqa: PLC0415
 
     from consumer.app import told  # noqa: PLC0415
     from consumer.app.asking import NO_PORT, Unfit, admin_address, checked_address, fetched  # noqa: PLC0415
+    from consumer.core.shares import lane_of  # noqa: PLC0415
     from consumer.core.templates import nearest  # noqa: PLC0415
 
     address = admin_address(load(config, output)) if url is None else checked_address(url)
@@ -44,19 +46,22 @@ def lane_show(
     if isinstance(report, str):
         leave(report, FAILED)
     lanes = report["lanes"]
-    if lane not in lanes:
+    shares = [name for name in lanes if name == lane or lane_of(name) == lane]
+    if not shares:
         leave(f'{address} runs no lane "{lane}"; {nearest(lane, list(lanes))}', USAGE)
     if output is Format.JSON:
-        told.as_json({"lane": lane, **lanes[lane]})
+        plain = [{"lane": name, **lanes[name]} for name in shares]
+        told.as_json(plain[0] if len(plain) == 1 else plain)
         return
     try:
-        lines, rows = list(lines_of(lane, lanes[lane])), rows_of(lanes[lane])
+        words = [(list(lines_of(name, lanes[name])), rows_of(lanes[name])) for name in shares]
     except (KeyError, TypeError, AttributeError):
         leave(f"{address} tells its state otherwise than this version; -o json prints it as it is", FAILED)
-    for line in lines:
-        told.say(line)
-    if rows:
-        told.tell_columns(rows)
+    for lines, rows in words:
+        for line in lines:
+            told.say(line)
+        if rows:
+            told.tell_columns(rows)
 
 
 @lane_app.command("pause")

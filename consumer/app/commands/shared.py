@@ -75,14 +75,15 @@ def brokers(setup: "Setup") -> "KafkaSettings":
 
 
 def known_lanes(setup: "Setup", asked: Sequence[str] | None) -> list[str]:
-    """Those that are asked for, or all; the end of the command where one is not there."""
+    """Those that are asked for, or all, and of a shared one its shares; the end of the command where one is not
+    there."""
     from consumer.core.templates import nearest  # noqa: PLC0415
 
-    known = list(setup.config.lanes)
+    config = setup.config
     for name in asked or ():
-        if name not in known:
-            leave(f'unknown lane "{name}"; {nearest(name, known)}', USAGE)
-    return list(asked or known)
+        if not config.named(name):
+            leave(f'unknown lane "{name}"; {nearest(name, list(config.lanes))}', USAGE)
+    return list(dict.fromkeys(share for name in asked or config.lanes for share in config.named(name)))
 
 
 def admin_ports(urls: Sequence[str] | None, option: str = "--url") -> list[str]:
