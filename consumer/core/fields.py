@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -64,7 +65,7 @@ def meaning(path: FieldPath, model: type[Event]) -> Meaning | Flaw:
     elif head != "event":
         names = ["event", *parts_of(model), *SURROUNDINGS]
         return Flaw(1, f'there is no "{head}" here', nearest(head, names))
-    return _descend(".".join(path), steps, model)
+    return _descend(path, len(path) - len(steps), model)
 
 
 def _surrounding(path: FieldPath) -> Meaning | Flaw:
@@ -74,16 +75,24 @@ def _surrounding(path: FieldPath) -> Meaning | Flaw:
     return Meaning(str, Cardinality.ONE_OF_N)
 
 
-def _descend(name: str, steps: Sequence[str], model: type[BaseModel]) -> Meaning | Flaw:
+def _descend(path: FieldPath, first: int, model: type[BaseModel]) -> Meaning | Flaw:
     found = Meaning(model, None)
-    for step in steps:
+    for index in range(first, len(path)):
         here = _model(found.annotation)
         known = here.model_fields if here else {}
-        if step not in known:
-            return Flaw(1, f'the event has no field "{name}"', nearest(step, list(known)) if known else "")
-        marks = [mark for mark in known[step].metadata if isinstance(mark, Cardinality)]
-        found = Meaning(known[step].annotation, marks[0] if marks else None)
+        if path[index] not in known:
+            return Flaw(1, f'the event has no field "{".".join(path)}"', _instead(path, index, list(known)))
+        marks = [mark for mark in known[path[index]].metadata if isinstance(mark, Cardinality)]
+        found = Meaning(known[path[index]].annotation, marks[0] if marks else None)
     return found
+
+
+def _instead(path: FieldPath, index: int, known: Sequence[str]) -> str:
+    """The path as it was probably meant, ready to be copied; or what there is at its wrong step."""
+    close = get_close_matches(path[index], sorted(known), 1)
+    if close:
+        return f'did you mean "{".".join((*path[:index], close[0], *path[index + 1 :]))}"?'
+    return f"{'.'.join(path[:index])} has {', '.join(sorted(known)) or 'no fields of its own'}"
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:

@@ -144,7 +144,9 @@ class _Checked:
         found = [meaning(("event", *name.split(".")), model) for model in self._models()]
         flaws = [each for each in found if isinstance(each, Flaw)]
         if flaws and len(flaws) == len(found):
-            yield self.problem(path, f'our events have no field "{name}"', flaws[0].mend)
+            # A mapping names fields without the `event.` that templates need.
+            mend = flaws[0].mend.replace("event.", "")
+            yield self.problem(path, f'our events have no field "{name}"', mend)
         for each in found:
             if isinstance(each, Meaning) and any(issubclass(kind, Part) for kind in kinds(each.annotation)):
                 yield self.problem(path, f'"{name}" is a part of an event and no field', f"say {name}.… for each field")

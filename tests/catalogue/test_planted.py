@@ -158,7 +158,7 @@ def test_the_route_of_an_own_event_is_checked_against_its_schema(folder: Path) -
     path.write_text(OWN_ROUTE.replace("cart.total", "cart.totl"), "utf-8")
     found = load_setup(folder / "vestnik.yaml", ENVIRON)
     assert isinstance(found, list)
-    assert 'the event has no field "cart.totl"; did you mean "total"?' in str(found[0])
+    assert 'the event has no field "cart.totl"; did you mean "cart.total"?' in str(found[0])
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,9 @@ PLANTED: dict[str, Planted] = {
     "type that there is not": Planted(
         SHOP, "P: order.paid", "P: order.payed", f"{SHOP}:6", 'did you mean "order.paid"?'
     ),
-    "field that there is not": Planted(SHOP, "order.total:", "order.totals:", f"{SHOP}:12", 'did you mean "total"?'),
+    "field that there is not": Planted(
+        SHOP, "order.total:", "order.totals:", f"{SHOP}:12", 'did you mean "order.total"?'
+    ),
     "part in place of a field": Planted(SHOP, "order.total:", "order.payment:", f"{SHOP}:12", "is a part of an event"),
     "field that the mapping makes": Planted(SHOP, "order.total:", "version:", f"{SHOP}:12", "say it in type:"),
     "nothing gives the time": Planted(

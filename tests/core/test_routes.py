@@ -61,9 +61,9 @@ def test_every_mistake_is_found_at_once() -> None:
         'routes.yaml:10: unknown key "whn"; did you mean "when"?',
         (
             'routes.yaml:11: route many: when: the event has no field "event.customer.consent.push";'
-            ' did you mean "consents"?'
+            ' did you mean "event.customer.consents.push"?'
         ),
-        'routes.yaml:12: route many: thread: the event has no field "event.ordr.id"; did you mean "order"?',
+        'routes.yaml:12: route many: thread: the event has no field "event.ordr.id"; did you mean "event.order.id"?',
         "routes.yaml:13: route many: to: this is neither an id nor a list of ids; e.g. event.order.id",
         'routes.yaml:16: route many: title: there is no "bonus" here; there are customer, event, lane, order, shop',
         'routes.yaml:18: route many: text: unknown filter "mony"; did you mean "money"?',
@@ -184,3 +184,21 @@ def test_an_arrow_for_a_comparison_is_understood() -> None:
     flaw = read_expression("order.total => 5", EXPRESSION_SANDBOX)
     assert isinstance(flaw, Flaw)
     assert flaw.mend == 'did you mean ">="?'
+
+
+@pytest.mark.parametrize(
+    ("source", "advice"),
+    [
+        ("{{ order.totl | money }}", 'did you mean "order.total"?'),
+        ("{{ event.order.totl | money }}", 'did you mean "event.order.total"?'),
+        ("{{ order.delivry.title }}", 'did you mean "order.delivery.title"?'),
+        ("{{ order.payment.xxxxxx }}", "order.payment has method, paid"),
+        ("{{ order.id.number }}", "order.id has no fields of its own"),
+    ],
+)
+def test_advice_names_a_field_so_that_it_can_be_copied(source: str, advice: str) -> None:
+    """The whole path, also below a step that was wrong; or what there is where it went wrong."""
+    text = READY.replace("{{ order.delivery.title }}", source, 1)
+    assert text != READY
+    (found,) = problems(text)
+    assert found.endswith(f"; {advice}")
