@@ -164,4 +164,5 @@ class Parked(_Written):
 
 AnyRecord = Claim | Attempt | Landing | Repeat | Outcomes | Parked
 JournalRecord = Annotated[AnyRecord, Field(discriminator="kind")]
-JOURNAL_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(JournalRecord)
+# Most strings are hashes: the parser's cache of short strings finds none of them, and takes half of its time.
+JOURNAL_RECORD: TypeAdapter[AnyRecord] = TypeAdapter(JournalRecord, config=ConfigDict(cache_strings="none"))
