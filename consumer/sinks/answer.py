@@ -25,7 +25,7 @@ def read_object(body: bytes) -> dict[str, Any] | None:
 def read_json(body: bytes) -> Any:
     """The JSON document in a body; None for what is none, and for what two parsers would read differently."""
     try:
-        return json.loads(body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+        return _STRICT.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
 
@@ -61,6 +61,9 @@ def _unique(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise _UnreadableError
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
 
 
 def _number(text: str) -> float | None:

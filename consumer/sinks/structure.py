@@ -7,9 +7,11 @@ the ones of routes: no calls, no loops, no Python, and what a message says is ne
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from babel import Locale
+from jinja2.nodes import Name
 from jinja2.runtime import Context
 
 from consumer.core.filters import RENDER_ERRORS
@@ -87,11 +89,15 @@ def _mapping(node: Mapping[Any, object]) -> Build:
     for key in node:
         if not isinstance(key, str):
             raise ValueError("the keys of a JSON body are texts")  # noqa: TRY004 - pydantic reads ValueError
-    parts = {key: _compile(value) for key, value in node.items()}
+    parts = [(key, _compile(value)) for key, value in node.items()]
 
     def build(names: Names) -> dict[str, Any]:
-        values = ((key, part(names)) for key, part in parts.items())
-        return {key: value for key, value in values if value is not _LEFT_OUT}
+        made = {}
+        for key, part in parts:
+            value = part(names)
+            if value is not _LEFT_OUT:
+                made[key] = value
+        return made
 
     return build
 
@@ -111,7 +117,8 @@ def _expression(source: str) -> Build:
     if isinstance(tree, Flaw):
         raise ValueError(_spoken(tree))  # noqa: TRY004
     _must_be_known(tree)
-    evaluate = compile_expression(tree, _SANDBOX)
+    # Nearly every part of a body is a mere name.
+    evaluate = itemgetter(tree.name) if isinstance(tree, Name) else compile_expression(tree, _SANDBOX)
 
     def build(names: Names) -> Any:
         value = evaluate(names)

@@ -6,13 +6,12 @@ What goes out is a structure whose texts are templates; what an answer means is 
 
 import json
 import re
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, ClassVar, Literal
 from urllib.parse import urlencode
 
-import jmespath
-from jmespath.exceptions import JMESPathError
 from pydantic import Field, field_validator, model_validator
+from pydantic_core import to_json
 
 from consumer.core.document import Strict
 from consumer.core.model import (
@@ -23,17 +22,16 @@ from consumer.core.model import (
     Deferred,
     Delivered,
     Refused,
-    Unsure,
     Verdict,
     Verdicts,
 )
 from consumer.core.secrets import ReadSecret, SecretRef
 from consumer.core.units import Seconds
-from consumer.sinks.answer import read_json, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings, usable_secret
-from consumer.sinks.http import Http, Reach, Reply, is_final, reach_to, url_problem
+from consumer.sinks.http import Http, Reach, Reply, reach_to, url_problem
 from consumer.sinks.keys import request_key
 from consumer.sinks.structure import Build, UnsayableBodyError, compile_structure, names_in
+from consumer.sinks.webhook_answers import AnswerConfig, Meanings, expression
 
 RECIPIENTS_LIMIT = 10_000
 _HEADER_NAME = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}"
@@ -45,29 +43,6 @@ class HeaderSecretConfig(Strict):
 
     secret: SecretRef
     prefix: str = Field(default="", description="stands before the secret, as in `Bearer `")
-
-
-class AnswerConfig(Strict):
-    """What one kind of answer means. The first that fits counts."""
-
-    when: str = Field(description="a JMESPath expression over status, headers and body that must give true")
-    verdict: Literal["delivered", "deferred", "refused", "blocked", "unsure"]
-    reason: str = Field(default="", pattern=r"^[a-z0-9_]{0,40}$", description="the verdict's name when left out")
-    after: Seconds | None = Field(default=None, description="deferred: how long to wait where Retry-After does not say")
-    limit: bool = Field(default=False, description="deferred: it was the gateway's quota that spoke")
-    letter: bool = Field(default=True, description="refused: somebody should look at it, so it is a dead letter")
-    detail: str = Field(default="", description="a JMESPath expression for the gateway's own words")
-
-    @field_validator("when", "detail")
-    @classmethod
-    def _is_expression(cls, value: str) -> str:
-        if value:
-            _expression(value)
-        return value
-
-    @property
-    def named(self) -> str:
-        return self.reason or self.verdict
 
 
 class WebhookConfig(SinkConfig):
@@ -104,6 +79,11 @@ class WebhookConfig(SinkConfig):
         return compile_structure(json.loads(json.dumps(self.body)))
 
     @cached_property
+    def meanings(self) -> Meanings:
+        """What answers mean by the table."""
+        return Meanings(self.answers, self.unknown_recipients)
+
+    @cached_property
     def has_key(self) -> bool:
         """Whether the body has the key by which a gateway knows a request."""
         return any(name == "key" for name, _ in names_in(self.body))
@@ -119,7 +99,7 @@ class WebhookConfig(SinkConfig):
     @classmethod
     def _is_expression(cls, value: str) -> str:
         if value:
-            _expression(value)
+            expression(value)
         return value
 
     @model_validator(mode="after")
@@ -161,14 +141,6 @@ def _is_flat(body: object) -> bool:
     return isinstance(body, dict) and not any(isinstance(value, dict | list) for value in body.values())
 
 
-@lru_cache(maxsize=256)
-def _expression(source: str) -> Any:
-    try:
-        return jmespath.compile(source)
-    except JMESPathError as error:
-        raise ValueError(f"not a JMESPath expression: {str(error).splitlines()[0]}") from None
-
-
 def limits(config: WebhookConfig) -> Limits:
     return Limits(
         Capacity(1, config.recipients_per_request), config.timeout, in_flight=4, executes_once=config.executes_once
@@ -183,8 +155,12 @@ _TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded
 def compose(config: WebhookConfig, batch: Batch, access: Access) -> Call | Refused:
     """The structure with this batch in it; whoever stands in the batch twice is told once."""
     message = batch.parcels[0].message
-    recipients = list(dict.fromkeys(command.recipient for command in batch.commands))
-    names = message._asdict() | {
+    recipients = list(dict.fromkeys([command.recipient for command in batch.commands]))
+    names = {
+        "title": message.title,
+        "text": message.text,
+        "link": message.link,
+        "image": message.image,
         "recipients": recipients,
         "recipient": recipients[0],
         "key": request_key(config.url, batch) if config.has_key else "",
@@ -207,9 +183,16 @@ def _header(name: str, value: str | SecretRef | HeaderSecretConfig, access: Acce
 
 def _encoded(config: WebhookConfig, made: Any) -> bytes:
     if config.encoding == "json":
-        return json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")
+        return _json(made)
     fields = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in made.items()}
     return urlencode(fields, errors="replace").encode()
+
+
+def _json(made: Any) -> bytes:
+    try:
+        return to_json(made)
+    except ValueError:  # half a letter, which no UTF-8 can carry
+        return json.dumps(made, ensure_ascii=False).encode("utf-8", "replace")
 
 
 # --- judge ------------------------------------------------------------------------------------------------------------
@@ -226,52 +209,10 @@ ANSWERS = (
 
 def judge(config: WebhookConfig, batch: Batch, reply: Reply) -> Verdicts:
     """The table's verdict; one for each command where the gateway names some whom it does not know."""
-    document = {"status": reply.status, "headers": dict(reply.headers), "body": read_json(reply.body)}
-    verdict = _verdict(config, reply, document)
-    if not isinstance(verdict, Delivered) or not config.unknown_recipients:
-        return (verdict,)
-    unknown = _recipients(_found(config.unknown_recipients, document))
-    if unknown.isdisjoint(command.recipient for command in batch.commands):
+    verdict, unknown = config.meanings.of(reply)
+    if unknown.isdisjoint([command.recipient for command in batch.commands]):
         return (verdict,)
     return tuple(_told(command, unknown) for command in batch.commands)
-
-
-def _verdict(config: WebhookConfig, reply: Reply, document: dict[str, Any]) -> Verdict:
-    for answer in config.answers if reply.status >= 200 else ():
-        # Only the very word: in JMESPath a text such as "false" counts as true where a condition is asked for.
-        if _found(answer.when, document) is True:
-            return _meant(answer, reply, document)
-    return Unsure("unmatched", answered=is_final(reply.status))
-
-
-def _meant(answer: AnswerConfig, reply: Reply, document: dict[str, Any]) -> Verdict:
-    said = words(_found(answer.detail, document)) if answer.detail else ""
-    match answer.verdict:
-        case "delivered":
-            good = 200 <= reply.status < 300
-            return Delivered() if good else Unsure("unmatched", answered=is_final(reply.status))
-        case "deferred":
-            wished = retry_after_seconds(reply)
-            return Deferred(answer.named, answer.after if wished is None else wished, limit=answer.limit)
-        case "refused":
-            return Refused(answer.named, said or f"HTTP {reply.status}", letter=answer.letter)
-        case "blocked":
-            return Blocked(answer.named, said or f"HTTP {reply.status}")
-        case "unsure":
-            return Unsure(answer.named, answered=is_final(reply.status))
-
-
-def _found(expression: str, document: dict[str, Any]) -> Any:
-    try:
-        return _expression(expression).search(document)
-    except (JMESPathError, RecursionError, TypeError, ValueError):
-        # An expression that does not fit this answer has found nothing in it.
-        return None
-
-
-def _recipients(found: object) -> frozenset[str]:
-    listed = found if isinstance(found, list) else [found]
-    return frozenset(str(each) for each in listed if isinstance(each, str | int) and not isinstance(each, bool))
 
 
 def _told(command: Command, unknown: frozenset[str]) -> Verdict:

@@ -13,6 +13,7 @@ from consumer.core.model import Blocked, Deferred, Delivered, Message, Refused, 
 from consumer.demo.fakes_webhook import WebhookFake
 from consumer.sinks.base import Access, Call, make_sink
 from consumer.sinks.webhook import WebhookConfig, compose, judge
+from consumer.sinks.webhook_answers import ANSWER_KEPT_BYTES, ANSWERS_KEPT
 from tests.sinks.support import CANARY, MESSAGE, ODD_BODIES, batch, reply, secret
 
 URL = "https://push.shop.example/v1/push"
@@ -74,6 +75,12 @@ def test_data_is_never_read_as_a_template() -> None:
     assert body == {"to": ["{{ lane }}"], "title": "{{ 7 * 7 }}", "text": "{% raw %}{{ text }}"}
 
 
+def test_half_a_letter_does_no_harm() -> None:
+    call, body = sent(config(), "1", message=Message("Т\ud83d", "т"))
+    assert (body["title"], body["text"]) == ("Т?", "т")
+    assert call.body.decode("utf-8")
+
+
 def test_a_structure_that_does_not_fit_a_message_refuses_it() -> None:
     refused = compose(config(body={**BODY, "link": "see {{ link }}"}), batch("1", message=Message("Т", "т")), Access())
     assert isinstance(refused, Refused)
@@ -128,6 +135,26 @@ def test_a_row_that_says_delivered_of_an_error_is_not_believed() -> None:
     for status in (100, 302, 404, 503):
         assert isinstance(judge(careless, batch("1"), reply(status))[0], Unsure)
     assert judge(careless, batch("1"), reply(204)) == (Delivered(),)
+
+
+def test_an_answer_that_comes_again_means_the_same_and_another_means_something_else() -> None:
+    known, people = config(), batch("1")
+    for _ in range(2):
+        for status, body, verdict in TABLE:
+            assert judge(known, people, reply(status, body)) == (verdict,)
+        for after in ("5", "7"):
+            waits = judge(known, people, reply(429, b"", {"retry-after": after}))
+            assert waits == (Deferred("limit", float(after), limit=True),)
+
+
+def test_what_is_remembered_of_answers_is_bounded() -> None:
+    known, people = config(), batch("1")
+    for number in range(3 * ANSWERS_KEPT):
+        answer = {"ok": True, "id": number, "more": "." * (2 * ANSWER_KEPT_BYTES if number % 3 == 0 else 10)}
+        assert judge(known, people, reply(200, answer)) == (Delivered(),)
+    kept = known.meanings._lately.cache_info()
+    assert (kept.currsize, kept.maxsize) == (ANSWERS_KEPT, ANSWERS_KEPT)
+    assert kept.misses == 2 * ANSWERS_KEPT
 
 
 def test_a_gateway_may_say_whom_it_does_not_know() -> None:
