@@ -27,6 +27,7 @@ from consumer.core.model import (
 )
 from consumer.core.ports import Emit, Sink, Table
 from consumer.core.secrets import ReadSecret, SecretRef
+from consumer.core.value import value
 from consumer.sinks.http import Lost, NotSent, Reach, Reply
 from consumer.sinks.texts import NO_ADVICE, Campaigns, Lengths
 
@@ -61,7 +62,7 @@ class Limits:
     executes_once: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Access:
     """What a request needs beside its batch: the credential (or several, by name), the address where the account
     lives now, and the lane's id."""
@@ -72,7 +73,7 @@ class Access:
     lane: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Call:
     """One request, ready to go. URL, headers and body may hold a secret, so that none is printed."""
 
@@ -239,12 +240,14 @@ class ProviderSink(Generic[C]):
             return (call,) if isinstance(call, Refused) else call
         if access.home:
             self._transport.allow(access.home)
-        self._tell_lengths(batch)
+        if self._limits.lengths is not NO_ADVICE:
+            self._tell_lengths(batch)
         answer = await self._transport.post(call.url, call.body, call.headers, call.method)
         verdicts = self._judged(batch, access, answer)
         self._campaigns.note(batch, verdicts)
-        secrets = (access.secret, *access.secrets.values())
-        discreet = {verdict: _discreet(verdict, secrets, batch) for verdict in dict.fromkeys(verdicts)}
+        if len(verdicts) == 1:
+            return (_discreet(verdicts[0], access, batch),)
+        discreet = {verdict: _discreet(verdict, access, batch) for verdict in dict.fromkeys(verdicts)}
         return tuple(discreet[verdict] for verdict in verdicts)
 
     def _judged(self, batch: Batch, access: Access, answer: Reply | NotSent | Lost) -> Verdicts:
@@ -278,12 +281,12 @@ _DIGITS = re.compile(r"\d{5,}")
 _KEYS = re.compile(r"(?=[\w.~+/-]*\d)[\w.~+/-]{20,}")
 
 
-def _discreet(verdict: Verdict, secrets: tuple[str, ...], batch: Batch) -> Verdict:
+def _discreet(verdict: Verdict, access: Access, batch: Batch) -> Verdict:
     """The verdict without secrets and without recipients: a provider may echo both in its words."""
     if not isinstance(verdict, (Refused, Blocked)) or not verdict.detail:
         return verdict
     detail = verdict.detail
-    for secret in filter(None, secrets):
+    for secret in filter(None, (access.secret, *access.secrets.values())):
         detail = detail.replace(secret, "…")
     for command in batch.commands:
         if len(command.recipient) >= 3 and command.recipient in detail:

@@ -21,6 +21,7 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
+from consumer.core.value import value
 from consumer.sinks.deadlines import Deadlines
 from consumer.sinks.egress import Resolver, is_forbidden
 
@@ -52,7 +53,7 @@ class Origin(NamedTuple):
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """A whole answer. `body` is empty where it was larger than 64 KiB (`oversize`); header names are in lower case."""
 
