@@ -5,6 +5,7 @@ It has its own consumer group, memory and backfill topic; in the lane's journal 
 How many shares there are never changes, as the lane's id does not: the journal's partitions say how many there are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consumer.core.backfill import BACKFILL_PREFIX
@@ -45,11 +46,20 @@ def share_number(name: str) -> int:
     return int(name.partition(".")[2] or 0)
 
 
+def preferred(processes: Mapping[str, str], number: int) -> str | None:
+    """The member that is to have the share of this number. `processes`: by each member's id its process's name.
+
+    Processes come in the order of their names, and round again: so each share's group, without asking the others',
+    comes to its own part of one plan, and nothing moves while the processes stay.
+    """
+    ranked = sorted(processes, key=lambda member: (processes[member], member))
+    return ranked[number % len(ranked)] if ranked else None
+
+
 def changed_shares(journal: str, partitions: int, shares: int) -> str:
     """Why a lane does not begin with so many shares on a journal of so many partitions, and what to do."""
     was, now = (f"shares: {count}" if count > 1 else "no shares" for count in (partitions, shares))
     return (
-        f"{journal} has {partitions} partition{'s' if partitions > 1 else ''}, which is {was}, and the configuration "
-        f"has {now}. They never change: take back what was, or give the lane a new id, and end its routes (until:) "
-        "where their successors on the new one begin (from:)"
+        f"{journal} is of a lane with {was}, not with {now}, and that never changes: say {was}, or give the lane a new "
+        "id, and end its routes (until:) where their successors begin (from:)"
     )

@@ -7,10 +7,11 @@ from typing import Any, ClassVar, Protocol
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
-from consumer.core.shares import Share
+from consumer.core.shares import Share, preferred
 
 NAME = "vestnik-exclusive"
 VERSION = 1
+CLAIM_BYTES = 10
 
 
 class Cluster(Protocol):
@@ -60,12 +61,11 @@ class LaneAssignor(AbstractPartitionAssignor):
 
 
 class ShareAssignor(LaneAssignor):
-    """Spread before stickiness: who gets a share goes by its number and the processes' names alone, so that each group
-    comes to its own part of the same plan, and nothing moves while the processes stay."""
+    """Spread before stickiness: who gets a share goes by its number and the processes' names alone."""
 
     @classmethod
     def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
-        return preferred(members, cls.share.number)
+        return preferred({id_: process_of(data) for id_, data in members.items()}, cls.share.number)
 
 
 def exclusive_assignor() -> type[LaneAssignor]:
@@ -92,7 +92,7 @@ def written(claim: int, *, holding: bool) -> bytes:
 def read(user_data: bytes | None) -> tuple[int, bool]:
     """The claim and whether the member owns. What is not ours counts as no claim; what a later version appended is
     passed over."""
-    if not user_data or len(user_data) < 10 or user_data[0] < VERSION:
+    if not user_data or len(user_data) < CLAIM_BYTES or user_data[0] < VERSION:
         return 0, False
     return int.from_bytes(user_data[1:9], "big"), user_data[9] == 1
 
@@ -103,10 +103,9 @@ def chosen(members: Mapping[str, bytes | None]) -> str | None:
     return ranked[0] if ranked else None
 
 
-def preferred(members: Mapping[str, bytes | None], number: int) -> str | None:
-    """The member that is to have the share of this number: processes by their names, and round again."""
-    ranked = sorted(members, key=lambda id_: ((members[id_] or b"")[10:], id_))
-    return ranked[number % len(ranked)] if ranked else None
+def process_of(user_data: bytes | None) -> str:
+    """The name of the member's process, which stands behind its claim."""
+    return (user_data or b"")[CLAIM_BYTES:].decode(errors="replace")
 
 
 def owned(cluster: Cluster, topics: Iterable[str], share: Share = Share("")) -> list[Any]:  # noqa: B008 - a value

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from consumer.core.facts import OffsetsSkipped
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Appended, DeadLetter, Emit, Entry, Extent, Row, Seat, Span
+from consumer.core.shares import Share
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.letters import letter_headers
 from consumer.streams.memory_broker import UNREACHABLE, Bell, Log, Member, MemoryBroker, MemoryGroup, Wire
@@ -32,7 +33,7 @@ def _silent(_: object) -> None:
 
 
 class MemorySource:
-    """A member of a group on the broker in memory. `wire` is shared by the adapters of one process."""
+    """A member of a group, or a `share`'s, on the broker in memory. `wire` is shared by the adapters of a process."""
 
     def __init__(
         self,
@@ -42,10 +43,12 @@ class MemorySource:
         *,
         wire: Wire | None = None,
         emit: Emit = _silent,
+        share: Share | None = None,
     ) -> None:
         self._broker = broker
         self._name = group
         self._group = broker.group(group)
+        self._group.share = share or self._group.share
         self._topics = tuple(topics)
         self._wire = wire or Wire()
         self._emit = emit
@@ -178,7 +181,7 @@ class MemorySource:
             member = self._member
             if member is None or not self._group.holds(member):
                 await self._let_go(seat)
-                member = self._member = self._group.enter(self._topics)
+                member = self._member = self._group.enter(self._topics, self._wire.process)
             generation = self._group.generation
             await self._let_go(seat)
             if await self._arrived(member, generation):

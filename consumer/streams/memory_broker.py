@@ -12,6 +12,7 @@ from zlib import crc32
 
 from consumer.core.model import Position, Record, TopicPartition, Trouble
 from consumer.core.ports import Appended, Extent
+from consumer.core.shares import Share, preferred
 
 UNREACHABLE = Trouble("broker_unreachable")
 
@@ -51,9 +52,10 @@ class Bell:
 
 
 class Wire:
-    """One process's connection to the broker, shared by its adapters; it can be cut and mended."""
+    """One process's connection to the broker, shared by its adapters; it can be cut and mended. `process` names it."""
 
-    def __init__(self) -> None:
+    def __init__(self, process: str = "") -> None:
+        self.process = process
         self.up = True
         self.bell = Bell()
         self.listeners: list[Callable[[], None]] = []
@@ -241,12 +243,14 @@ class Member:
 
     name: str
     topics: tuple[str, ...]
+    process: str = ""
     claim: int = 0
     assignment: frozenset[TopicPartition] = frozenset()
 
 
 class MemoryGroup:
-    """A consumer group whose partitions all go to one member: the one with the highest claim, else who came first.
+    """A consumer group whose partitions all go to one member: the one with the highest claim, else who came first. A
+    share's group has its own partitions alone, and gives them to the process whose turn it is.
 
     Eager, as Kafka's: a rebalance waits until every member has let go and come to it, or was waited for too long.
     """
@@ -260,12 +264,13 @@ class MemoryGroup:
         self.stable = False
         self.bell = Bell()
         self.offsets: dict[TopicPartition, int] = {}
+        self.share = Share("")
         self._born = 0
 
-    def enter(self, topics: Sequence[str]) -> Member:
+    def enter(self, topics: Sequence[str], process: str = "") -> Member:
         """A new member, which must then `arrive`."""
         self._born += 1
-        member = Member(f"member-{self._born}", tuple(topics))
+        member = Member(f"member-{self._born}", tuple(topics), process)
         self.members[member.name] = member
         self.rebalance()
         return member
@@ -315,10 +320,17 @@ class MemoryGroup:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        owner = max(self.members.values(), key=lambda member: member.claim)  # the first of equals
-        owner.assignment = self._broker.partitions(owner.topics)
+        owner = self._chosen()
+        partitions = self._broker.partitions(owner.topics)
+        owner.assignment = frozenset(each for each in partitions if self.share.has(*each))
         self.stable = True
         self.bell.ring()
+
+    def _chosen(self) -> Member:
+        if self.share.of == 1:
+            return max(self.members.values(), key=lambda member: member.claim)  # the first of equals
+        name = preferred({name: member.process for name, member in self.members.items()}, self.share.number)
+        return self.members[name or ""]
 
     def _give_up(self, generation: int) -> None:
         """Throw out who did not come; the others have waited long enough."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from consumer.core.shares import Share, changed_shares, lane_of, share_number, shares_of
+from consumer.core.shares import Share, changed_shares, lane_of, preferred, share_number, shares_of
 
 
 def test_a_lane_that_is_not_shared_is_its_one_share_and_has_its_name() -> None:
@@ -28,8 +28,22 @@ def test_lane_and_number_are_known_by_a_share_s_name() -> None:
 
 def test_why_another_number_is_refused_says_both_numbers_and_what_to_do() -> None:
     grown = changed_shares("vestnik.journal.hook", 4, 8)
-    assert "4 partitions, which is shares: 4" in grown
-    assert "has shares: 8" in grown
+    assert "vestnik.journal.hook is of a lane with shares: 4, not with shares: 8" in grown
     assert "a new id" in grown
     first = changed_shares("vestnik.journal.hook", 1, 4)
-    assert "1 partition, which is no shares" in first
+    assert "of a lane with no shares, not with shares: 4" in first
+
+
+def test_processes_have_shares_in_turns_by_their_names_and_each_group_comes_to_its_own_part_of_one_plan() -> None:
+    # Members have other ids in each group, and processes the same names.
+    groups = [{f"{number}-b": "beta", f"{7 - number}-a": "alpha"} for number in range(4)]
+    owners = [preferred(group, number) for number, group in enumerate(groups)]
+    assert [group[owner or ""] for group, owner in zip(groups, owners, strict=True)] == ["alpha", "beta"] * 2
+    assert preferred({}, 3) is None
+
+
+def test_while_the_processes_stay_no_share_moves_and_one_alone_has_all() -> None:
+    three = {f"m{number}": name for number, name in enumerate(("c", "a", "b"))}
+    assert [preferred(three, number) for number in range(4)] == ["m1", "m2", "m0", "m1"]
+    assert [preferred(dict(reversed(three.items())), number) for number in range(4)] == ["m1", "m2", "m0", "m1"]
+    assert {preferred({"m9": "c"}, number) for number in range(4)} == {"m9"}

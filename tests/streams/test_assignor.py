@@ -5,7 +5,8 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.streams.assignor import VERSION, chosen, exclusive_assignor, read, written
+from consumer.core.shares import Share
+from consumer.streams.assignor import VERSION, chosen, exclusive_assignor, process_of, read, share_assignor, written
 
 PARTITIONS = {"orders": {0, 1, 2}, "bonuses": {0}}
 
@@ -86,3 +87,41 @@ def test_what_is_sent_to_the_group_can_be_encoded(topics: list[str]) -> None:
     assert ConsumerProtocolMemberMetadata.decode(metadata.encode()).subscription == sorted(topics)
     assignment = exclusive_assignor().assign(Cluster(), {"a": metadata})["a"]
     assert len(ConsumerProtocolMemberAssignment.decode(assignment.encode()).partitions()) >= 1
+
+
+def _shared(number: int, processes: dict[str, str]) -> dict[str, list[tuple[str, list[int]]]]:
+    """What each process gets of the group of a share of three; a member's id has nothing of its process's name."""
+    share = Share("hook", number, 3)
+    members = {
+        f"{number}{id_}": share_assignor(share, process).metadata(["orders", "bonuses"])
+        for id_, process in processes.items()
+    }
+    given = share_assignor(share, "leader").assign(Cluster(), members)
+    return {processes[name[1:]]: list(assignment.assignment) for name, assignment in given.items()}
+
+
+def test_a_share_has_its_part_of_the_partitions_and_the_shares_are_spread_over_the_processes() -> None:
+    processes = {"z": "alpha", "a": "beta"}
+    assert [_shared(number, processes) for number in range(3)] == [
+        {"alpha": [("bonuses", [0]), ("orders", [0])], "beta": []},
+        {"alpha": [], "beta": [("orders", [1])]},
+        {"alpha": [("orders", [2])], "beta": []},
+    ]
+
+
+def test_another_number_of_shares_is_another_protocol_so_that_the_broker_lets_nobody_with_it_in() -> None:
+    names = [share_assignor(Share("hook", 0, of), "me").name for of in (2, 4)]
+    assert len({*names, exclusive_assignor().name}) == 3
+
+
+def test_a_share_with_no_partition_is_nobody_s() -> None:
+    share = Share("hook", 5, 6)
+    members = {"a": share_assignor(share, "me").metadata(["orders"])}
+    assert [list(each.assignment) for each in share_assignor(share, "me").assign(Cluster(), members).values()] == [[]]
+
+
+def test_the_process_s_name_stands_behind_the_claim_and_hides_nothing_of_it() -> None:
+    member = share_assignor(Share("hook", 1, 4), "host:7:ab")
+    member.claim, member.holding = 12, True
+    data = member.metadata(["orders"]).user_data
+    assert (read(data), process_of(data), process_of(None)) == ((12, True), "host:7:ab", "")
