@@ -42,7 +42,7 @@ def check_setup(setup: "Setup") -> Iterator[Problem]:
     if setup.config.traces.export == "otlp" and not can_export():
         mend = 'pip install "vestnik[traces]"'
         yield _at(setup, ("traces", "export"), "the libraries of traces are not installed", mend)
-    files = example_files(setup.routes)
+    files = example_files(setup.routes.routes)
     yield from check_routes(setup.routes, lane_facts(setup), files)
 
 

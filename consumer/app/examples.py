@@ -1,6 +1,7 @@
 """The examples of routes: sample events in files, and what must come of each."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from consumer.core.decode import Undecodable
 from consumer.core.event_types import SHIPPED, EventTypes
 from consumer.core.model import Ignored
 from consumer.core.profile import ShopProfile
-from consumer.core.routes import LoadedRoute, RouteSet
+from consumer.core.routes import LoadedRoute
 from schemas.envelope import Event
 
 EVENT_BYTES_LIMIT = 1024 * 1024
@@ -52,7 +53,7 @@ def shop_of(event: Event, config: Config) -> ShopProfile:
     return shops.get(name) or ShopProfile(name, slug=name)
 
 
-def example_files(routes: RouteSet) -> dict[str, str]:
+def example_files(routes: Iterable[LoadedRoute]) -> dict[str, str]:
     """The texts of the files that examples name, by path; one that cannot be read is left out."""
-    paths = {sample_path(loaded, example.event) for loaded in routes.routes for example in loaded.route.examples}
+    paths = {sample_path(loaded, example.event) for loaded in routes for example in loaded.route.examples}
     return {os.path.normpath(path): path.read_text("utf-8", "surrogateescape") for path in paths if path.is_file()}

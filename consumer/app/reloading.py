@@ -17,7 +17,7 @@ from consumer.app.deployed import Deployed, planners_of
 from consumer.app.examples import example_files
 from consumer.app.setup import Setup, Signature, digest_of, route_files, route_signature, routes_version
 from consumer.app.state import RoutesStanding
-from consumer.core.check import check_lanes, check_routes
+from consumer.core.check import check_flawed, check_routes
 from consumer.core.document import Problem
 from consumer.core.plan import Planner
 from consumer.core.routes import RouteSet, read_routes
@@ -71,8 +71,10 @@ def read_anew(setup: Setup) -> Reading:
         routes_version=routes_version(files.texts),
     )
     problems = {*files.problems, *reading.problems, *_emptied(files.texts, reading.sound)}
-    problems |= {*check_lanes(reading.flawed, setup.config.lanes), *moved_routes(setup.routes, reading.sound)}
-    problems |= {*check_routes(made.routes, lane_facts(made), example_files(made.routes))}
+    lanes = lane_facts(made)
+    problems |= {*check_flawed(reading.flawed, lanes, example_files(reading.flawed))}
+    problems |= {*check_routes(made.routes, lanes, example_files(made.routes.routes))}
+    problems |= {*moved_routes(setup.routes, reading.sound)}
     told = tuple(str(problem) for problem in sorted(problems))
     if torn:
         told = (TORN,)

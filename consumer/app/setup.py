@@ -14,7 +14,7 @@ from consumer.app.examples import example_files
 from consumer.app.overrides import Overridden, applied
 from consumer.app.secrets import SecretReader
 from consumer.app.sources import Sources, read_mappings, read_types, source_problems
-from consumer.core.check import check_examples, check_lanes
+from consumer.core.check import check_examples, check_flawed
 from consumer.core.document import Problem, Strict, Tree, locate, read_part, read_tree
 from consumer.core.routes import RouteSet, read_routes
 from consumer.core.templates import nearest
@@ -102,14 +102,14 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
         routes_version=version,
         sources=sources,
     )
-    # Routes that are right in themselves are seen beside their lanes even where others are wrong: all at once.
-    problems |= {*check_setup(setup), *check_lanes(routes.flawed, config.lanes)}
+    # Routes are seen beside their lanes even where they or others are wrong: all at once.
+    problems |= {*check_setup(setup), *check_flawed(routes.flawed, lane_facts(setup), example_files(routes.flawed))}
     whole = not (files.problems or routes.problems)
     warnings = tuple(warnings_of(setup, environ, whole=whole))
     complete = replace(setup, warnings=warnings)
     if not problems:
         return complete
-    showable = problems <= set(check_examples(setup.routes, lane_facts(setup), example_files(setup.routes)))
+    showable = problems <= set(check_examples(setup.routes, lane_facts(setup), example_files(setup.routes.routes)))
     return Mistakes(sorted(problems), warnings, complete if showable else None)
 
 

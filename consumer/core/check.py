@@ -63,7 +63,24 @@ def check_routes(
         if facts is not None:
             checked = _Checked(loaded, facts, files or {})
             problems += _lane_problems(checked)
+        else:
+            problems += _file_problems(loaded, lanes, files or {})
     return sorted({*problems, *check_examples(routes, lanes, files or {})})
+
+
+def check_flawed(
+    routes: Iterable[LoadedRoute], lanes: Mapping[str, LaneFacts], files: Mapping[str, str]
+) -> list[Problem]:
+    """The same for routes with mistakes of their own, as far as these let it be seen: nothing is said with them, and
+    what could not be read is judged by nobody."""
+    flawed = list(routes)
+    problems = check_lanes(flawed, lanes)
+    for loaded in flawed:
+        facts = lanes.get(loaded.route.lane)
+        if facts is not None and loaded.whole:
+            problems += _lane_problems(_Checked(loaded, facts, files))
+        problems += _file_problems(loaded, lanes, files)
+    return problems
 
 
 def check_examples(routes: RouteSet, lanes: Mapping[str, LaneFacts], files: Mapping[str, str]) -> Iterator[Problem]:
@@ -196,7 +213,7 @@ def _example_problems(checked: _Checked) -> Iterator[Problem]:
         return
     route = CompiledRoute.of(checked.loaded.route, checked.shops)
     for index, example in enumerate(checked.loaded.route.examples):
-        event = _event_of(checked, example)
+        event = _fitting(checked, _event_of(checked, example))
         where: Path = ("examples", index)
         if isinstance(event, str):
             yield checked.loaded.problem((*where, "event"), event)
@@ -210,13 +227,26 @@ def _example_problems(checked: _Checked) -> Iterator[Problem]:
                     yield checked.loaded.problem((*where, *part), what, mend)
 
 
+def _file_problems(loaded: LoadedRoute, lanes: Mapping[str, LaneFacts], files: Mapping[str, str]) -> Iterator[Problem]:
+    """Examples whose files hold no event that the route is for, whatever lane it is on: all read an event alike. Of a
+    type that nobody knows no file is."""
+    known = len(loaded.route.models) == len(loaded.route.types)
+    for facts in list(lanes.values())[:1]:
+        checked = _Checked(loaded, facts, files)
+        for index, example in enumerate(loaded.route.examples):
+            event = _event_of(checked, example)
+            event = _fitting(checked, event) if known else event
+            if isinstance(event, str):
+                yield loaded.problem(("examples", index, "event"), event)
+
+
 def _ladder_path(checked: _Checked, locale: str) -> Path:
     codes = {code.replace("_", "-").lower(): code for code in checked.loaded.route.ladders}
     return ("wordings", codes[locale]) if locale in codes else ("wordings",)
 
 
-def _event_of(checked: _Checked, example: Example) -> Event | str:
-    """The example's event; its file stands beside the route's or beside the folder of the routes."""
+def _event_of(checked: _Checked, example: Example) -> Event | Ignored | str:
+    """What the example's file holds; its file stands beside the route's or beside the folder of the routes."""
     folder = posixpath.dirname(checked.loaded.tree.file)
     places = [posixpath.join(folder, example.event), example.event, posixpath.join(folder, "..", example.event)]
     text = next((checked.files[name] for name in map(posixpath.normpath, places) if name in checked.files), None)
@@ -224,10 +254,14 @@ def _event_of(checked: _Checked, example: Example) -> Event | str:
         return f'there is no file "{example.event}"'
     profile = checked.facts.profile
     event = profile.formats.types.decode(text.encode("utf-8", "surrogatepass"), profile.event_bytes_limit)
-    if isinstance(event, Undecodable):
-        return f"not an event: {event.reason} {event.detail}".rstrip()
-    if isinstance(event, Ignored) or event.type not in checked.loaded.route.types:
-        return f"an event of another type than {', '.join(checked.loaded.route.types)}"
+    return f"not an event: {event.reason} {event.detail}".rstrip() if isinstance(event, Undecodable) else event
+
+
+def _fitting(checked: _Checked, event: Event | Ignored | str) -> Event | str:
+    """The event, where the route is for such."""
+    types = checked.loaded.route.types
+    if isinstance(event, Ignored) or (isinstance(event, Event) and event.type not in types):
+        return f"an event of another type than {', '.join(types)}"
     return event
 
 

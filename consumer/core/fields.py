@@ -115,14 +115,20 @@ def kinds(annotation: Any) -> Iterator[type]:
 
 
 def field_flaws(tree: nodes.Node, models: Sequence[type[Event]]) -> Iterator[Flaw]:
-    """Fields that one of the event types does not have."""
+    """Fields that one of the event types does not have; where no type is known, those that no event could have."""
     for path, line in field_paths(tree):
-        for model in models:
+        for model in models or _any_event(path):
             found = meaning(path, model)
             if isinstance(found, Flaw):
                 suffix = f" in {_type_name(model)}" if len(models) > 1 else ""
                 yield Flaw(line, found.what + suffix, found.mend)
                 break
+
+
+def _any_event(path: FieldPath) -> tuple[type[Event], ...]:
+    """What every event has, where the path is about nothing else."""
+    common = path[0] == "event" and path[1:] and path[1] in Event.model_fields
+    return (Event,) if common or path[0] in (CUSTOMER, *SURROUNDINGS) else ()
 
 
 def _type_name(model: type[Event]) -> str:

@@ -7,6 +7,7 @@ that are none, identities that stand twice.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from babel import Locale
@@ -18,7 +19,7 @@ from consumer.core.event_types import SHIPPED, EventTypes
 from consumer.core.fields import Meaning, field_flaws, kinds, meaning
 from consumer.core.filters import find_locale
 from consumer.core.model import OnUnsure, Priority
-from consumer.core.templates import Flaw, nearest, plain_path, read_expression, sandbox, word_flaws
+from consumer.core.templates import Flaw, plain_path, read_expression, sandbox, word_flaws
 from consumer.core.units import Seconds
 from consumer.core.wordings import read_wording
 from schemas.envelope import Customer, Event, Moment
@@ -144,11 +145,12 @@ class Route(Strict):
 
 @dataclass(frozen=True, slots=True)
 class LoadedRoute:
-    """A route, and where in which file each part of it stands."""
+    """A route, and where in which file each part of it stands. `whole`: each of its keys could be read."""
 
     route: Route
     tree: Tree
     index: int
+    whole: bool = True
 
     def problem(self, path: Path, what: str, mend: str = "", below: int = 0) -> Problem:
         """A mistake in a part of the route, so many lines below where the part begins."""
@@ -211,13 +213,13 @@ def read_routes(files: Mapping[str, str], types: EventTypes = SHIPPED) -> RouteR
                 part = read_part(tree, (index,), Route)
                 if isinstance(part, list):
                     problems += part
-                    unread.append(LoadedRoute(_salvaged(data).among(types), tree, index))
+                    unread.append(LoadedRoute(_salvaged(data).among(types), tree, index, whole=False))
                 else:
                     loaded.append(LoadedRoute(part.among(types), tree, index))
     mistakes = [(each, list(_problems(each))) for each in (*loaded, *unread)]
     problems += [problem for _, found in mistakes for problem in found]
     problems += _repeated(sorted([*loaded, *unread], key=lambda each: (each.tree.file, each.index)))
-    flawed = [each for each, found in mistakes if found or each in unread]
+    flawed = [each for each, found in mistakes if found or not each.whole]
     sound = RouteSet(tuple(each for each in loaded if each not in flawed))
     return RouteReading(sound, tuple(flawed), sorted(set(problems)))
 
@@ -268,8 +270,8 @@ def _repeated(loaded: Sequence[LoadedRoute]) -> Iterator[Problem]:
 def _problems(loaded: LoadedRoute) -> Iterator[Problem]:
     yield from _type_problems(loaded)
     yield from _time_problems(loaded)
-    if len(loaded.route.models) == len(loaded.route.types):
-        yield from _expression_problems(loaded)
+    yield from _expression_problems(loaded)
+    if loaded.route.models:
         yield from _recipient_problems(loaded)
     for locale, ladder in loaded.route.ladders.items():
         yield from _ladder_problems(loaded, locale, ladder)
@@ -278,7 +280,15 @@ def _problems(loaded: LoadedRoute) -> Iterator[Problem]:
 def _type_problems(loaded: LoadedRoute) -> Iterator[Problem]:
     for index, name in enumerate(loaded.route.types):
         if name not in loaded.route.known and name != UNREAD:
-            yield loaded.problem(("on", index), f'unknown event "{name}"', nearest(name, loaded.route.known))
+            yield loaded.problem(("on", index), f'unknown event "{name}"', _known_events(name, loaded.route.known))
+
+
+def _known_events(name: str, known: Mapping[str, object]) -> str:
+    """A slip of the pen, or an event that nobody has described yet."""
+    close = get_close_matches(name, sorted(known), 1)
+    if close:
+        return f'did you mean "{close[0]}"? `vestnik event list` shows all'
+    return "`vestnik event list` shows all; one of the shop's own needs a schema file, which own_events names"
 
 
 def _time_problems(loaded: LoadedRoute) -> Iterator[Problem]:

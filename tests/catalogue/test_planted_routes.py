@@ -106,7 +106,7 @@ PLANTED = (
         "order.public_id, order.total), and lane push says 10 different texts a minute",
     ),
     # texts
-    Planted("an unknown field", "order.public_id }} опл", "order.publicid }} опл", "publicid", 'mean "public_id"?'),
+    Planted("an unknown field", "order.public_id }} опл", "order.publicid }} опл", "publicid", '"order.public_id"?'),
     Planted(
         "another event's field",
         "bonus.amount | plural('point'",

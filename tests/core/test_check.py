@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from consumer.core.check import check_routes, warn_routes
+from consumer.core.check import check_flawed, check_routes, warn_routes
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
-from consumer.core.routes import RouteSet, load_routes
+from consumer.core.routes import RouteSet, load_routes, read_routes
 from tests.core.planning import DUCKY, READY, bonus, order, routes
 
 IMSHOP = LaneFacts(LaneProfile("app", {"ducky": DUCKY}), 10, needs_title=True)
@@ -239,3 +239,60 @@ def test_a_link_to_a_host_that_may_be_is_no_problem(link: str) -> None:
 
 def test_a_lane_without_shops_has_no_examples_to_run() -> None:
     assert checked(example("{event: nowhere.json}"), LaneFacts(LaneProfile("app", {}))) == []
+
+
+# --- routes with mistakes of their own --------------------------------------------------------------------------------
+
+
+def flawed(text: str, facts: LaneFacts = IMSHOP, /, **events: Any) -> list[str]:
+    """What is told of routes with mistakes beside what is told of the mistakes."""
+    reading = read_routes({"routes.yaml": text})
+    assert reading.flawed
+    files = {f"examples/{name}.json": json.dumps(each) for name, each in events.items()}
+    return [str(problem) for problem in check_flawed(reading.flawed, {"app": facts}, files)]
+
+
+TWO = "{event: examples/a.json}\n    - {event: examples/missing.json}"
+MISSING = 'routes.yaml:20: route order-ready: there is no file "examples/missing.json"'
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("order.ready_for_pickup", "order.redy_for_pickup"),
+        ("ttl: 12h", "ttl: 12"),
+        ("order.public_id", "order.publik_id"),
+    ],
+)
+def test_a_mistake_in_a_route_hides_no_file_that_is_missing(old: str, new: str) -> None:
+    assert flawed(example(TWO).replace(old, new), a=order()) == [MISSING]
+
+
+def test_a_mistake_in_a_route_hides_no_example_of_another_type() -> None:
+    text = example("{event: examples/a.json}").replace("ttl: 12h", "ttl: 12")
+    other = "routes.yaml:19: route order-ready: an event of another type than order.ready_for_pickup"
+    assert flawed(text, a=order(type="order.paid")) == [other]
+
+
+def test_a_route_that_was_read_whole_is_seen_beside_its_lane() -> None:
+    text = one("[{text: '{{ order.ide }}', link: 'goose://x'}]", ttl="30d")
+    assert flawed(text) == [
+        "routes.yaml:4: route r: ttl is longer than the memory of lane app",
+        "routes.yaml:5: route r: the key title is missing; lane app sends nothing without one",
+        (
+            "routes.yaml:5: route r: link: no shop of lane app has links that begin with goose:;"
+            " write {{ lane.slug }}://"
+        ),
+    ]
+
+
+def test_what_could_not_be_read_is_judged_by_nobody() -> None:
+    """A title that is written with a slip of the pen is not missing beside."""
+    assert flawed(one("[{text: b, titel: a}]", ttl="30d")) == []
+
+
+def test_an_unknown_lane_hides_no_file_that_is_missing() -> None:
+    elsewhere = example(TWO).replace("lane: app\n", "lane: ap\n")
+    lane = 'routes.yaml:5: route order-ready: there is no lane "ap"; did you mean "app"?'
+    assert checked(elsewhere, a=order()) == [lane, MISSING]
+    assert flawed(elsewhere.replace("ttl: 12h", "ttl: 12"), a=order()) == [lane, MISSING]

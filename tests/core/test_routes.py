@@ -56,7 +56,10 @@ def problems(text: str) -> list[str]:
 
 def test_every_mistake_is_found_at_once() -> None:
     assert problems(PLANTED) == [
-        'routes.yaml:2: route created: unknown event "order.creatd"; did you mean "order.created"?',
+        (
+            'routes.yaml:2: route created: unknown event "order.creatd"; did you mean "order.created"?'
+            " `vestnik event list` shows all"
+        ),
         'routes.yaml:9: "ttl": a duration needs a unit: ms, s, m, h or d, as in "30s" or "1h30m"',
         'routes.yaml:10: unknown key "whn"; did you mean "when"?',
         (
@@ -202,3 +205,39 @@ def test_advice_names_a_field_so_that_it_can_be_copied(source: str, advice: str)
     assert text != READY
     (found,) = problems(text)
     assert found.endswith(f"; {advice}")
+
+
+def test_an_event_like_no_other_may_be_one_of_the_shops_own() -> None:
+    assert problems(READY.replace("order.ready_for_pickup", "gift.made")) == [
+        (
+            'routes.yaml:3: route order-ready: unknown event "gift.made"; `vestnik event list` shows all;'
+            " one of the shop's own needs a schema file, which own_events names"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("event.customer.consents.push", "event.customer.consents.push and (", "when: template: unexpected 'end"),
+        ("event.customer.consents.push", "event.customer.consnts.push", 'mean "event.customer.consents.push"?'),
+        ("event.order.id", "event.order.id | mony", 'thread: unknown filter "mony"; did you mean "money"?'),
+        ("{{ order.public_id }}", "{{ order.public_id | mony }}", 'title: unknown filter "mony"'),
+        ("{{ order.public_id }}", "{{ customer.ide }}", 'title: the event has no field "customer.ide"'),
+        ("{{ lane.slug }}", "{{ lane.slag }}", 'there is no "lane.slag"; did you mean "lane.slug"?'),
+    ],
+)
+def test_an_unknown_event_hides_no_other_mistake_of_its_route(old: str, new: str, problem: str) -> None:
+    found = problems(READY.replace("order.ready_for_pickup", "order.redy_for_pickup").replace(old, new, 1))
+    assert len(found) == 2
+    assert problem in found[1]
+
+
+def test_of_an_unknown_event_nobody_knows_the_fields() -> None:
+    odd = READY.replace("order.ready_for_pickup", "gift.made").replace("order.public_id", "gift.name")
+    assert [each for each in problems(odd.replace("event.order.id", "event.gift.id")) if "gift.made" not in each] == []
+
+
+def test_fields_are_looked_for_in_the_events_that_are_known() -> None:
+    some = READY.replace("order.ready_for_pickup", "[order.ready_for_pickup, gift.made]")
+    assert 'the event has no field "order.publik_id"' in problems(some.replace("public_id", "publik_id"))[1]
