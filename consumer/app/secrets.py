@@ -1,8 +1,12 @@
-"""Reads secrets from files and the environment, anew at each call, and refuses files that others may read or change."""
+"""Reads secrets from files and the environment, as they are at each call, and refuses files that others may read or
+change."""
 
+import os
 import stat
+import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from consumer.core.model import Trouble
 from consumer.core.secrets import SecretRef
@@ -10,6 +14,25 @@ from consumer.core.secrets import SecretRef
 SIZE_LIMIT_BYTES = 64 * 1024
 # What nobody but the owner may do with a secret, whoever may read it.
 _OTHERS = stat.S_IWGRP | stat.S_IXGRP | stat.S_IRWXO
+# A file system's clock may stand still so long: within that time, a file can change and show nothing of it.
+STANDSTILL_SECONDS = 2.0
+
+
+class _Mark(NamedTuple):
+    """What changes when a file or its content does."""
+
+    device: int
+    inode: int
+    mode: int
+    size: int
+    written_ns: int
+    changed_ns: int
+
+
+class _Kept(NamedTuple):
+    path: str
+    mark: _Mark
+    secret: str
 
 
 class SecretReader:
@@ -22,6 +45,7 @@ class SecretReader:
         self._base = base
         self._environ = environ
         self._forbidden = _OTHERS if for_group else _OTHERS | stat.S_IRGRP
+        self._kept: dict[str, _Kept] = {}
 
     def __call__(self, ref: SecretRef) -> str | Trouble:
         """The secret without its last line break; Trouble when it is not there, empty, or open to be changed."""
@@ -56,15 +80,33 @@ class SecretReader:
         return self._base / (ref.file or "")
 
     def _from_file(self, ref: SecretRef) -> str | Trouble:
-        path = self._path(ref)
+        """A key is read before each request, and hardly ever changes: a look at its file says whether it did."""
+        name = ref.file or ""
+        kept = self._kept.get(name)
         try:
-            if exposed := self.exposed(path, ref.where):
-                return Trouble("other", exposed)
-            with path.open("rb") as file:
-                content = file.read(SIZE_LIMIT_BYTES + 1)
+            if kept is not None and _mark(kept.path) == kept.mark:
+                return kept.secret
+            return self._read(name, ref)
         except OSError as error:
             return Trouble("other", f"{ref.where} cannot be read: {error.strerror}")
-        return _text(content, ref)
+
+    def _read(self, name: str, ref: SecretRef) -> str | Trouble:
+        self._kept.pop(name, None)
+        path = self._path(ref)
+        mark = _mark(str(path))
+        if exposed := self.exposed(path, ref.where):
+            return Trouble("other", exposed)
+        with path.open("rb") as file:
+            content = file.read(SIZE_LIMIT_BYTES + 1)
+        secret = _text(content, ref)
+        if isinstance(secret, str) and time.time() - mark.changed_ns / 1e9 > STANDSTILL_SECONDS:
+            self._kept[name] = _Kept(str(path), mark, secret)
+        return secret
+
+
+def _mark(path: str) -> _Mark:
+    found = os.stat(path)  # noqa: PTH116 - a Path would cost as much again
+    return _Mark(found.st_dev, found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _text(content: bytes, ref: SecretRef) -> str | Trouble:

@@ -332,6 +332,6 @@ def usable_secret(ref: SecretRef, read_secret: ReadSecret) -> str | Blocked:
     if isinstance(found, Trouble):
         return Blocked("secret_missing", f"{ref.where} gives no secret")
     secret = found.strip()
-    if not secret or not all("!" <= letter <= "~" for letter in secret):
+    if not secret or not (secret.isascii() and secret.isprintable()) or " " in secret:
         return Blocked("secret_unusable", f"{ref.where} is empty or has letters in it that no header can carry")
     return secret

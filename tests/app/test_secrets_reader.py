@@ -1,10 +1,13 @@
 """Secrets from files and the environment."""
 
+import os
+import time
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
-from consumer.app.secrets import SIZE_LIMIT_BYTES, SecretReader
+from consumer.app.secrets import SIZE_LIMIT_BYTES, STANDSTILL_SECONDS, SecretReader
 from consumer.core.model import Trouble
 from consumer.core.secrets import SecretRef
 
@@ -32,6 +35,47 @@ def test_a_rotated_file_is_seen(tmp_path: Path) -> None:
     assert read(ref) == "old"
     stored(tmp_path, b"new")
     assert read(ref) == "new"
+
+
+def test_a_file_that_has_not_changed_for_a_while_is_not_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time()
+    read, ref = SecretReader(tmp_path, {}), stored(tmp_path, b"old")
+    opened: list[Path] = []
+    opens = Path.open
+
+    def counted(path: Path, mode: str) -> IO[Any]:
+        opened.append(path)
+        return opens(path, mode)
+
+    monkeypatch.setattr(Path, "open", counted)
+    assert [read(ref), read(ref)] == ["old", "old"]
+    assert len(opened) == 2, "what was written just now may be written once more without a trace"
+    monkeypatch.setattr(time, "time", lambda: now + 2 * STANDSTILL_SECONDS)
+    assert [read(ref), read(ref), read(ref)] == ["old", "old", "old"]
+    assert len(opened) == 3
+
+
+def test_of_a_file_that_is_known_any_change_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 2 * STANDSTILL_SECONDS)
+    read, ref = SecretReader(tmp_path, {}), stored(tmp_path, b"old")
+    path = tmp_path / "key"
+    assert read(ref) == "old"
+    path.chmod(0o604)
+    assert "can be read by everybody" in trouble(read(ref))
+    path.chmod(0o600)
+    assert read(ref) == "old"
+    (tmp_path / "next").write_bytes(b"new")
+    (tmp_path / "next").chmod(0o600)
+    os.utime(tmp_path / "next", ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    (tmp_path / "next").rename(path)
+    assert read(ref) == "new"
+    path.unlink()
+    assert "cannot be read" in trouble(read(ref))
+    stored(tmp_path, b"newest")
+    assert read(ref) == "newest"
 
 
 def test_the_environment_is_read() -> None:
