@@ -19,7 +19,8 @@ from consumer.streams.settings import KafkaSettings
 from consumer.streams.track import Track
 
 POLL_RECORDS = 500
-SLICE_SECONDS = 0.02
+# What is fetched rings; this is for what does not, such as a partition whose trouble is over.
+SLICE_SECONDS = 0.1
 CHECK_SECONDS = 1.0
 PROBE_SECONDS = 10.0
 UNREACHABLE_SECONDS = 120.0
@@ -62,6 +63,7 @@ class KafkaSource:
         self._trouble: Trouble | None = None
         self._losses = Losses(endurance, lane, emit)
         self._bell = asyncio.Event()
+        self._fetched: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self, seat: Seat) -> None:
@@ -89,6 +91,8 @@ class KafkaSource:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_seconds
         while True:
+            self._bell.clear()
+            self._listen()
             eligible = [partition for partition in self._turns if partition not in held]
             for partition in eligible:
                 if got := await self._taken(partition):
@@ -125,8 +129,19 @@ class KafkaSource:
             return False
         return True
 
+    def _listen(self) -> None:
+        """Let the bell ring when the library has fetched something. It is asked to tell before anybody looks at what is
+        there, so that nothing comes between."""
+        if self._consumer is not None and (self._fetched is None or self._fetched.done()):
+            self._fetched = self._consumer._fetcher._create_fetch_waiter()
+            self._fetched.add_done_callback(self._ring)
+
+    def _ring(self, fetched: "asyncio.Future[None]") -> None:
+        if not fetched.cancelled():
+            fetched.exception()  # looked at: the next take says the same
+        self._bell.set()
+
     async def _rest(self, seconds: float) -> None:
-        self._bell.clear()
         try:
             async with asyncio.timeout(seconds):
                 await self._bell.wait()
@@ -250,7 +265,7 @@ class KafkaSource:
         except (errors.KafkaError, OSError, TimeoutError) as error:
             await discard(consumer)
             return await explained(trouble_of(error), arguments)
-        self._consumer = consumer
+        self._consumer, self._fetched = consumer, None
         _let_followers_sync(consumer, self._settings.timing.settle_ms / 1000)
         consumer.subscribe(self._topics, listener=_Listener(self, consumer))
         return None

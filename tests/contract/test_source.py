@@ -9,6 +9,7 @@ import pytest
 from consumer.core.facts import OffsetsSkipped
 from consumer.core.model import Record, TopicPartition, Trouble
 from consumer.core.ports import Extent, Source
+from consumer.streams import source as kafka_source
 from tests.contract.conftest import REAL
 from tests.contract.worlds import LaneSeat, World, seated
 
@@ -55,6 +56,27 @@ async def test_records_come_in_order_with_all_that_they_bear(world: World) -> No
     assert (records[1].value, records[2].key) == (None, None)
     assert abs(records[0].timestamp - time.time()) < 60
     await source.stop()
+
+
+@pytest.mark.parametrize("world", GROUPS, indirect=True)
+async def test_a_record_wakes_a_poll_that_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not lie there until somebody looks again."""
+    monkeypatch.setattr(kafka_source, "SLICE_SECONDS", 60.0)
+    source = world.source()
+    await _until(await seated(source))
+    waiting = asyncio.ensure_future(source.poll((), 60.0))
+    await _nothing_yet(waiting)
+    await world.publish(b"news")
+    async with asyncio.timeout(20):
+        got = await waiting
+    assert not isinstance(got, Trouble)
+    assert [record.value for record in got] == [b"news"]
+    await source.stop()
+
+
+async def _nothing_yet(waiting: "asyncio.Future[Sequence[Record] | Trouble]") -> None:
+    _, pending = await asyncio.wait({waiting}, timeout=0.3)
+    assert pending
 
 
 async def test_only_what_was_sought_and_is_not_held_is_polled(world: World) -> None:
