@@ -3,13 +3,13 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from consumer.app.masking import clipped, masked
 from consumer.core import facts
 from consumer.core.explain import Waiting
 from consumer.core.head import Head
-from consumer.core.model import TopicPartition
+from consumer.core.model import Message, TopicPartition
 
 PUSHES_KEPT = 50
 RECIPIENTS_SHOWN = 5
@@ -47,16 +47,14 @@ class Trouble:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
-    """One accepted request's part of one route, with masked recipients. `at` is wall-clock seconds."""
+class Push(NamedTuple):
+    """One accepted request's part of one route. `at` is wall-clock seconds; `to` are the first recipients, not yet
+    masked."""
 
     at: float
     route: str
-    wording: int
-    title: str
-    text: str
-    link: str
+    level: int
+    message: Message
     recipients: int
     to: tuple[str, ...]
     oldest_seconds: float
@@ -82,18 +80,16 @@ class LaneStanding:
     outcomes: Counter[str] = field(default_factory=Counter)
     dead_letters: Counter[str] = field(default_factory=Counter)
     pushes: deque[Push] = field(default_factory=lambda: deque(maxlen=PUSHES_KEPT))
-    told: deque[tuple[float, int]] = field(default_factory=deque)
-    told_sum: int = 0
+    # By whole seconds, for of some lanes thousands are told in each.
+    told: dict[int, int] = field(default_factory=dict)
 
     @property
     def owner(self) -> bool:
         return self.state in OWNER_STATES
 
     def told_within(self, now: float, seconds: float = RATE_SECONDS) -> int:
-        """Recipients told in the last seconds; forgets what is older."""
-        while self.told and self.told[0][0] < now - seconds:
-            self.told_sum -= self.told.popleft()[1]
-        return self.told_sum
+        """Recipients told in the last seconds, to the second."""
+        return sum(count for second, count in self.told.items() if second > now - seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +252,7 @@ def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
         "outcomes": dict(lane.outcomes),
         "dead_letters": dict(lane.dead_letters),
         "crashes": lane.crashes,
-        "pushes": [asdict(push) for push in reversed(lane.pushes)],
+        "pushes": [_push_report(push) for push in reversed(lane.pushes)],
     }
 
 
@@ -273,18 +269,24 @@ def _gauges(gauges: facts.LaneGauges | None) -> dict[str, Any]:
 
 
 def _push(fact: facts.Pushed, wall: float) -> Push:
-    message = fact.message
-    return Push(
-        at=wall,
-        route=fact.route,
-        wording=fact.level,
-        title=clipped(message.title),
-        text=clipped(message.text),
-        link=clipped(message.link or ""),
-        recipients=len(fact.recipients),
-        to=tuple(masked(recipient) for recipient in fact.recipients[:RECIPIENTS_SHOWN]),
-        oldest_seconds=max(fact.ages_seconds, default=0.0),
-    )
+    first, oldest = fact.recipients[:RECIPIENTS_SHOWN], max(fact.ages_seconds, default=0.0)
+    return Push(wall, fact.route, fact.level, fact.message, len(fact.recipients), first, oldest)
+
+
+def _push_report(push: Push) -> dict[str, Any]:
+    """Masked and clipped only now, for most pushes are never looked at."""
+    message = push.message
+    return {
+        "at": push.at,
+        "route": push.route,
+        "wording": push.level,
+        "title": clipped(message.title),
+        "text": clipped(message.text),
+        "link": clipped(message.link or ""),
+        "recipients": push.recipients,
+        "to": tuple(masked(recipient) for recipient in push.to),
+        "oldest_seconds": push.oldest_seconds,
+    }
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -347,9 +349,10 @@ def _dead(lane: LaneStanding, fact: facts.DeadLettered, now: float) -> None:
 
 
 def _told(lane: LaneStanding, fact: facts.Pushed, now: float) -> None:
-    lane.told.append((now, len(fact.recipients)))
-    lane.told_sum += len(fact.recipients)
-    lane.told_within(now)
+    second = int(now)
+    if second not in lane.told:
+        lane.told = {each: count for each, count in lane.told.items() if each > now - RATE_SECONDS} | {second: 0}
+    lane.told[second] += len(fact.recipients)
 
 
 def _stuck(lane: LaneStanding, fact: facts.PartitionStuck, now: float) -> None:
