@@ -22,16 +22,17 @@ from schemas.envelope import Event
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How long one part of a message is, beside what one provider shows of it."""
+    """How long one part of a message is, beside what its lane's provider shows of it. `unit`: letters or bytes."""
 
     provider: str
     part: str
-    letters: int
+    length: int
     most: int
+    unit: str = "letters"
 
     @property
     def over(self) -> bool:
-        return self.letters > self.most
+        return self.length > self.most
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +109,15 @@ def preview_of(setup: Setup, loaded: LoadedRoute, source: Source, locale: str | 
     wanted = (showing.nearest_locale(locale),) if locale else ()
     shown = sorted(showing.all(event, wanted), key=lambda each: each.locale != showing.locale_of(event))
     reach = _reach(loaded, facts)
-    bars = _limits(setup, route.lane)
+    provider = setup.accounts[route.lane]
+    limits = (provider.type, limits_of(provider).lengths)
     return Preview(
         route.id,
         route.lane,
-        setup.accounts[route.lane].type,
+        provider.type,
         source.name,
         silence_of(route, event, facts.profile),
-        tuple(_step(each, reach.get((each.locale, each.level)), bars) for each in shown),
+        tuple(_step(each, reach.get((each.locale, each.level)), limits) for each in shown),
     )
 
 
@@ -127,13 +129,7 @@ def _reach(loaded: LoadedRoute, facts: LaneFacts) -> Mapping[tuple[str, int], Es
     }
 
 
-def _limits(setup: Setup, lane: str) -> Sequence[tuple[str, Lengths]]:
-    """What providers show of a text, each once, the lane's own first."""
-    names = sorted(setup.accounts, key=lambda name: name != lane)
-    return list({setup.accounts[name].type: limits_of(setup.accounts[name]).lengths for name in names}.items())
-
-
-def _step(shown: Shown, estimate: Estimate | None, limits: Sequence[tuple[str, Lengths]]) -> Step:
+def _step(shown: Shown, estimate: Estimate | None, limits: tuple[str, Lengths]) -> Step:
     message = shown.made if isinstance(shown.made, Message) else None
     problem = f"{shown.made.part}: {shown.made.detail}" if isinstance(shown.made, Unrendered) else ""
     return Step(
@@ -145,7 +141,7 @@ def _step(shown: Shown, estimate: Estimate | None, limits: Sequence[tuple[str, L
         estimate.fields if estimate else (),
         None if estimate is None or estimate.is_unique else estimate.texts,
         _finite(estimate.pushes_per_minute) if estimate else None,
-        tuple(_bars(message, limits)) if message else (),
+        tuple(_bars(message, *limits)) if message else (),
     )
 
 
@@ -153,11 +149,13 @@ def _finite(value: float) -> float | None:
     return None if value == float("inf") else value
 
 
-def _bars(message: Message, limits: Sequence[tuple[str, Lengths]]) -> Iterator[Bar]:
-    for provider, lengths in limits:
-        for part, said, most in (("title", message.title, lengths.title), ("text", message.text, lengths.text)):
-            if most is not None:
-                yield Bar(provider, part, len(said), most)
+def _bars(message: Message, provider: str, lengths: Lengths) -> Iterator[Bar]:
+    for part, said, most in (("title", message.title, lengths.title), ("text", message.text, lengths.text)):
+        if most is not None:
+            yield Bar(provider, part, len(said), most)
+    if lengths.line_bytes is not None:
+        joined = ". ".join(part for part in (message.title, message.text) if part)
+        yield Bar(provider, "text", len(joined.encode()), lengths.line_bytes, "bytes")
 
 
 def previews_of(

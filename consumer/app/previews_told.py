@@ -62,17 +62,20 @@ def _phone(step: Step) -> Group:
     if message is None:
         return Group(Text(f"cannot be said: {step.problem}", style="red"))
     links = [Text(part, style="blue") for part in (message.link, message.image) if part]
-    return Group(Text(message.title, style="bold"), Text(message.text), *links)
+    titles = [Text(message.title, style="bold")] if message.title else []
+    return Group(*titles, Text(message.text), *links)
 
 
 def lines_of(step: Step) -> Iterator[str]:
     """What stands below a wording."""
     if step.message is not None:
-        yield f"title {len(step.message.title)}, text {len(step.message.text)} characters"
+        title = f"title {len(step.message.title)}, " if step.message.title else ""
+        yield f"{title}text {len(step.message.text)} characters"
     width = max((len(f"{bar.provider} {bar.part}") for bar in step.bars), default=0)
     for bar in step.bars:
         name = f"{bar.provider} {bar.part}".ljust(width)
-        yield f"{name}  {drawn(bar)} {bar.letters} of {bar.most}{', cut off on a phone' if bar.over else ''}"
+        unit = "" if bar.unit == "letters" else f" {bar.unit}"
+        yield f"{name}  {drawn(bar)} {bar.length} of {bar.most}{unit}{', cut off on a phone' if bar.over else ''}"
     if step.unique:
         yield f"everybody has a text of their own: {', '.join(step.unique)}"
     elif step.texts is not None:
@@ -83,5 +86,5 @@ def lines_of(step: Step) -> Iterator[str]:
 
 def drawn(bar: Bar) -> str:
     """A bar of twenty places."""
-    full = min(BAR_WIDTH, round(BAR_WIDTH * bar.letters / bar.most))
+    full = min(BAR_WIDTH, round(BAR_WIDTH * bar.length / bar.most))
     return ("█" * full).ljust(BAR_WIDTH, "░") if not bar.over else "▓" * BAR_WIDTH

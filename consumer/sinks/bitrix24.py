@@ -33,10 +33,20 @@ from consumer.sinks.answer import read_object, retry_after_seconds, words
 from consumer.sinks.base import Access, Account, Call, Limits, Provider, SinkConfig, Surroundings
 from consumer.sinks.bitrix24_account import BATCH_NOT_ALLOWED, Bitrix24Account, Portal
 from consumer.sinks.bitrix24_answers import ANSWERS
-from consumer.sinks.bitrix24_lines import LINES_LIMIT, METHOD, REFERENCES, USERS_LIMIT, Line, Lines, lines_of
+from consumer.sinks.bitrix24_lines import (
+    LINES_LIMIT,
+    METHOD,
+    REFERENCES,
+    TEXT_LIMIT_BYTES,
+    USERS_LIMIT,
+    Line,
+    Lines,
+    lines_of,
+)
 from consumer.sinks.http import Http, Reach, Reply, is_final, is_loopback, origin_of, reach_to, url_problem
 from consumer.sinks.oauth import REFRESH_SECONDS, REFRESH_TOKEN_SECONDS, Application, Desk, TokenGuard
 from consumer.sinks.seal import can_seal
+from consumer.sinks.texts import Lengths
 from consumer.sinks.token_topic import Place, TokenTopic, TopicStore
 from consumer.sinks.tokens import FileStore, Tokens, TokenStore
 
@@ -103,7 +113,8 @@ class Bitrix24Config(SinkConfig):
 
 def limits(config: Bitrix24Config) -> Limits:
     capacity = Capacity(LINES_LIMIT, config.recipients_per_request, REFERENCES)
-    return Limits(capacity, config.timeout, in_flight=4, quota=QUOTAS[config.plan])
+    lengths = Lengths(line_bytes=TEXT_LIMIT_BYTES)
+    return Limits(capacity, config.timeout, in_flight=4, quota=QUOTAS[config.plan], lengths=lengths)
 
 
 # --- compose ----------------------------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ CROWD = 10
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How many letters of a title and of a text people will see, as far as anybody knows; None is no advice."""
+    """How many letters of a title and of a text people will see, as far as anybody knows; None is no advice.
+    `line_bytes`: how much a provider takes of both together, and cuts the rest off itself."""
 
     title: int | None = None
     text: int | None = None
+    line_bytes: int | None = None
 
     def exceeded(self, message: Message) -> tuple[str, ...]:
         """The parts of a message that are longer: `title`, `text`."""

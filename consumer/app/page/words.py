@@ -82,6 +82,7 @@ _WORDS = {
     "silent": ("Nobody would be told: {why}", "Никому не скажем: {why}"),
     "wording": ("Wording {number}", "Текст {number}"),
     "text": ("text", "текст"),
+    "bytes": ("bytes", "байтов"),
     "unique": ("Everybody's own, because of", "У каждого свой из-за"),
     "texts": ("Different texts", "Разных текстов"),
     "people_a_minute": ("People a minute in time", "Людей в минуту вовремя"),
