@@ -122,7 +122,14 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
         assignor = exclusive_assignor() if share.of == 1 else share_assignor(share, member)
         return Streams(
             KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance, assignor=assignor),
-            KafkaJournal(settings, journal_topic(lane), emit, lane=lane, shares=share.of),
+            KafkaJournal(
+                settings,
+                journal_topic(lane),
+                emit,
+                lane=lane,
+                shares=share.of,
+                stands_by=lambda: not assignor.holding,
+            ),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
             KafkaTable(settings, CONTROL, emit, lane=lane),
         )

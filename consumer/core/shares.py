@@ -5,8 +5,9 @@ It has its own consumer group, memory and backfill topic; in the lane's journal 
 How many shares there are never changes, as the lane's id does not: the journal's partitions say how many there are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 
 from consumer.core.backfill import BACKFILL_PREFIX
 
@@ -46,14 +47,31 @@ def share_number(name: str) -> int:
     return int(name.partition(".")[2] or 0)
 
 
-def preferred(processes: Mapping[str, str], number: int) -> str | None:
-    """The member that is to have the share of this number. `processes`: by each member's id its process's name.
+def preferred(processes: Mapping[str, str], share: Share) -> str | None:
+    """The member that is to have the share. `processes`: by each member's id its process's name."""
+    if not processes:
+        return None
+    owner = spread(set(processes.values()), share.of)[share.number]
+    return min(member for member, process in processes.items() if process == owner)
 
-    Processes come in the order of their names, and round again: so each share's group, without asking the others',
+
+def spread(processes: Collection[str], shares: int) -> list[str]:
+    """Which process is to have each share: by the names alone, so that each share's group, without asking the others',
     comes to its own part of one plan, and nothing moves while the processes stay.
+
+    Each has as many as any other, or one more. Of those with room a share goes to whose name and its number have the
+    highest hash: where one process comes or goes, next to nothing moves between the others.
     """
-    ranked = sorted(processes, key=lambda member: (processes[member], member))
-    return ranked[number % len(ranked)] if ranked else None
+    least, more = divmod(shares, len(processes))
+    load = dict.fromkeys(sorted(processes), 0)
+    plan: list[str] = []
+    for number in range(shares):
+        room = [name for name, held in load.items() if held < least + (more > 0)]
+        owner = max(room, key=lambda name: blake2b(f"{name}/{number}".encode(), digest_size=8).digest())
+        more -= load[owner] == least
+        load[owner] += 1
+        plan.append(owner)
+    return plan
 
 
 def changed_shares(journal: str, partitions: int, shares: int) -> str:

@@ -65,7 +65,7 @@ class ShareAssignor(LaneAssignor):
 
     @classmethod
     def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
-        return preferred({id_: process_of(data) for id_, data in members.items()}, cls.share.number)
+        return preferred({id_: process_of(data) for id_, data in members.items()}, cls.share)
 
 
 def exclusive_assignor() -> type[LaneAssignor]:

@@ -2,7 +2,7 @@
 producer, followed without a group."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import aiokafka
@@ -15,12 +15,14 @@ from consumer.streams.clients import ANSWER_SECONDS, trouble_of
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.scribe import Scribe
 from consumer.streams.settings import KafkaSettings
-from consumer.streams.tail import Tail
+from consumer.streams.tail import READ_RECORDS, Tail
 from consumer.streams.track import Track
 from consumer.streams.writer import TooLarge, Writer
 
 # More than can be under way; where nothing is read back, no more are kept.
 OWN_RECORDS = 4096
+# Who stands by follows this far behind: a hundred records in one answer of the broker cost little more than one.
+EASE_SECONDS = 0.25
 TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 1 MiB")
 
 
@@ -30,9 +32,20 @@ class KafkaJournal:
 
     As many partitions as the topic has, so many shares had the lane from its first day on: with another number each
     would remember what others have told. Such a journal is neither read nor written; its trouble says so.
+
+    Who `stands_by` reads some times a second in place of each record as it comes.
     """
 
-    def __init__(self, settings: KafkaSettings, topic: str, emit: Emit, *, lane: str = "", shares: int = 1) -> None:
+    def __init__(
+        self,
+        settings: KafkaSettings,
+        topic: str,
+        emit: Emit,
+        *,
+        lane: str = "",
+        shares: int = 1,
+        stands_by: Callable[[], bool] = lambda: False,
+    ) -> None:
         lane = lane or topic.removeprefix("vestnik.journal.")
         self._shares = shares
         self._fits = asyncio.Event()
@@ -44,6 +57,8 @@ class KafkaJournal:
         # Our own records by their bytes, until they are read back: what was encoded here need not be decoded.
         self._own: dict[bytes, Entryable] = {}
         self._refused: Trouble | None = None
+        self._stands_by = stands_by
+        self._level = False
 
     @property
     def trouble(self) -> Trouble | None:
@@ -131,7 +146,10 @@ class KafkaJournal:
         return float(records[0].timestamp / 1000)
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
+        if self._level and self._stands_by() and not self._own:
+            await asyncio.sleep(EASE_SECONDS)
         records = await self._tail.take(timeout_seconds)
+        self._level = len(records) < READ_RECORDS
         return [Entry(record.offset, record.timestamp / 1000, self._decoded(record.value)) for record in records]
 
     def _decoded(self, value: bytes | None) -> Entryable | Unreadable:

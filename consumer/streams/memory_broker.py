@@ -329,7 +329,7 @@ class MemoryGroup:
     def _chosen(self) -> Member:
         if self.share.of == 1:
             return max(self.members.values(), key=lambda member: member.claim)  # the first of equals
-        name = preferred({name: member.process for name, member in self.members.items()}, self.share.number)
+        name = preferred({name: member.process for name, member in self.members.items()}, self.share)
         return self.members[name or ""]
 
     def _give_up(self, generation: int) -> None:

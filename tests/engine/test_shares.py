@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from consumer.core.control import Order, order_row
 from consumer.core.model import Capacity
-from consumer.core.shares import Share, shares_of
+from consumer.core.shares import Share, shares_of, spread
 from consumer.engine.lane import Lane
 from consumer.engine.settings import LaneParts, LaneSettings
 from consumer.streams.memory import MemoryDeadLetters, MemoryJournal, MemorySource, Wire
@@ -56,6 +56,13 @@ class Pod:
         return sum(each.lane.view().in_flight for each in self.lanes.values())
 
 
+def part(process: str) -> list[int]:
+    """The shares that one of the two processes is to have."""
+    plan = spread(["a", "b"], len(SHARES))
+    assert plan.count(process) == 2
+    return [number for number, owner in enumerate(plan) if owner == process]
+
+
 class Town(World):
     """A world whose one lane is shared."""
 
@@ -103,7 +110,7 @@ async def test_a_killed_process_s_shares_go_to_the_other_and_only_what_was_in_fl
     town = Town()
     first, second = town.pod("a").start(), town.pod("b").start()
     await seconds(30)
-    assert (first.works_for, second.works_for) == ([0, 2], [1, 3])
+    assert (first.works_for, second.works_for) == (part("a"), part("b"))
     town.provider.latency_seconds = 1.0
     for person in people(400):
         town.publish(id=person, to=person, texts=[person])
@@ -130,7 +137,7 @@ async def test_a_process_that_comes_gets_its_part_and_nothing_is_told_twice() ->
     await seconds(0.5)
     second = town.pod("a").start()
     await seconds(30)
-    assert (first.works_for, second.works_for) == ([1, 3], [0, 2])
+    assert (first.works_for, second.works_for) == (part("b"), part("a"))
     for person in people(400):
         town.publish(id=person, to=person, texts=[person])
     await town.settled()

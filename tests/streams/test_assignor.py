@@ -5,7 +5,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.shares import Share
+from consumer.core.shares import Share, spread
 from consumer.streams.assignor import VERSION, chosen, exclusive_assignor, process_of, read, share_assignor, written
 
 PARTITIONS = {"orders": {0, 1, 2}, "bonuses": {0}}
@@ -102,11 +102,11 @@ def _shared(number: int, processes: dict[str, str]) -> dict[str, list[tuple[str,
 
 def test_a_share_has_its_part_of_the_partitions_and_the_shares_are_spread_over_the_processes() -> None:
     processes = {"z": "alpha", "a": "beta"}
-    assert [_shared(number, processes) for number in range(3)] == [
-        {"alpha": [("bonuses", [0]), ("orders", [0])], "beta": []},
-        {"alpha": [], "beta": [("orders", [1])]},
-        {"alpha": [("orders", [2])], "beta": []},
-    ]
+    parts = [[("bonuses", [0]), ("orders", [0])], [("orders", [1])], [("orders", [2])]]
+    plan = spread(["alpha", "beta"], 3)
+    for number, (part, owner) in enumerate(zip(parts, plan, strict=True)):
+        other = ({"alpha", "beta"} - {owner}).pop()
+        assert _shared(number, processes) == {owner: part, other: []}
 
 
 def test_another_number_of_shares_is_another_protocol_so_that_the_broker_lets_nobody_with_it_in() -> None:
