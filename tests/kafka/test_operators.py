@@ -11,7 +11,7 @@ import pytest
 from consumer.app import wiring
 from consumer.app.doctor import Visit, diagnose
 from consumer.app.forgetting import forget
-from consumer.app.journal_tail import Asked, Reading, reading
+from consumer.app.journal_tail import Asked, readings
 from consumer.app.lagging import lags
 from consumer.app.setup import Setup, load_setup
 from consumer.core.model import Position, Record, Rejection
@@ -64,10 +64,10 @@ def lane_of(setup: Setup) -> str:
 
 
 async def test_the_journal_s_records_are_shown_to_its_end_and_no_further(place: Setup) -> None:
-    found = reading(place, Asked(lane_of(place), "1h", (), "", follow=False), datetime.now(UTC))
-    assert isinstance(found, Reading)
+    found = readings(place, Asked(lane_of(place), "1h", (), "", follow=False), datetime.now(UTC))
+    assert not isinstance(found, str)
     shown: list[Entry] = []
-    assert await found.run(shown.append) is None
+    assert await found[0].run(shown.append) is None
     assert [type(entry.record) for entry in shown] == [Claim, Outcomes]
 
 
