@@ -1,53 +1,72 @@
-"""Attempts of the journal, decoded: what was in flight, and is in doubt until it lands."""
+"""Attempts of the journal: what was in flight, and is in doubt until it lands.
+
+Nearly every attempt lands, and nobody asks for more of it than ids, digests and the ranks of threads. So the columns
+stay as the journal wrote them, and rows are made of them when somebody asks.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from itertools import chain
+from operator import add
+from typing import Any, NamedTuple
 
 from consumer.core.model import Message, OnUnsure, Quiet
+from consumer.core.slices import ENTRY_BYTES
 from schemas.journal import Attempt, AttemptParcel, Columns
 
 ID_BYTES = 12
 DIGEST_BYTES = 4
 _THREAD_BYTES = 8
+# A rank may be negative in theory; what is stored may not, so that of two the higher one is the greater bytes.
+_LEAST_RANK = -(1 << 63)
+_HIGHEST_RANK = (1 << 63) - 1
 
 
-@dataclass(frozen=True, slots=True)
 class AttemptCommands:
-    """The commands of one parcel in columns, all of one length; `threads` are 64-bit hashes."""
+    """The commands of one parcel. `endings`: id and digest of each, sixteen bytes, one after another."""
 
-    ids: tuple[bytes, ...]
-    digests: tuple[bytes, ...]
-    routes: tuple[str, ...]
-    recipients: tuple[str, ...]
-    threads: tuple[int | None, ...]
-    ranks: tuple[int, ...]
-    arrived: tuple[float, ...]
-    deadlines: tuple[float, ...]
-    positions: tuple[Sequence[tuple[str, int, int]], ...]
-    quiets: tuple[Quiet | None, ...]
+    __slots__ = ("_columns", "endings")
 
-    def pairs(self) -> Iterator[tuple[bytes, bytes]]:
-        """Id and digest of each."""
-        return zip(self.ids, self.digests, strict=True)
+    def __init__(self, columns: Columns) -> None:
+        """Raises ValueError when columns differ in length or an id or digest is not hexadecimal."""
+        count = len(columns.ids)
+        if any(len(column) != count for column in _columns(columns)):
+            raise ValueError("the columns of an attempt differ in length")
+        self._columns = columns
+        self.endings = packed_ends(columns.ids, columns.digests)
+
+    @property
+    def ids(self) -> tuple[bytes, ...]:
+        return decode_hex(self._columns.ids, ID_BYTES)
+
+    @property
+    def recipients(self) -> Sequence[str]:
+        return self._columns.recipients
+
+    @property
+    def ranks(self) -> bytes:
+        """Of each that has a thread, as `packed_ranks` does it. Raises ValueError for a thread that is none."""
+        return packed_ranks(self._columns.threads, self._columns.ranks)
 
     def rows(self) -> Iterator["AttemptCommand"]:
-        """The same, command by command."""
-        head = (self.ids, self.digests, self.routes, self.recipients)
-        times = (self.arrived, self.deadlines)
-        return map(AttemptCommand, *head, self.threads, self.ranks, *times, self.positions, self.quiets)
+        """The same, command by command. Raises ValueError for a thread that is not hexadecimal."""
+        columns = self._columns
+        head = (self.ids, decode_hex(columns.digests, DIGEST_BYTES), columns.routes, columns.recipients)
+        thread = (decode_threads(columns.threads), columns.ranks)
+        return map(
+            AttemptCommand, *head, *thread, columns.arrived, columns.deadlines, columns.positions, _quiets(columns)
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class OpenParcel:
+class OpenParcel(NamedTuple):
     message: Message
     level: int
     commands: AttemptCommands
 
 
 class AttemptCommand(NamedTuple):
-    """One command of an attempt, as its row of the columns."""
+    """One command of an attempt, as its row of the columns. `thread` is a 64-bit hash."""
 
     id: bytes
     digest: bytes
@@ -61,7 +80,7 @@ class AttemptCommand(NamedTuple):
     quiet: Quiet | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class OpenAttempt:
     """A valid attempt without a landing: where it stands in the journal, and what it carried. `marketing`: those of its
     routes that count for frequency caps. `on_wire`: nobody has said since that the process lives; `deaths`: how many
@@ -82,21 +101,21 @@ class OpenAttempt:
         """All commands in the attempt's order: parcel by parcel."""
         return tuple(row for parcel in self.parcels for row in parcel.commands.rows())
 
-    @cached_property
+    @property
     def recipients(self) -> frozenset[str]:
         """Everybody whom the request tells."""
-        return frozenset(recipient for parcel in self.parcels for recipient in parcel.commands.recipients)
+        return frozenset(chain.from_iterable(parcel.commands.recipients for parcel in self.parcels))
 
     @cached_property
     def ids(self) -> frozenset[bytes]:
         """The ids of all commands."""
-        return frozenset(id_ for parcel in self.parcels for id_ in parcel.commands.ids)
+        return frozenset(chain.from_iterable(parcel.commands.ids for parcel in self.parcels))
 
 
 def decode_parcels(parts: Sequence[Attempt]) -> tuple[OpenParcel, ...]:
     """The parcels of an attempt; one that was cut between two parts is whole again.
 
-    Raises ValueError when columns differ in length or an id, digest or thread is not hexadecimal.
+    Raises ValueError when columns differ in length or an id or digest is not hexadecimal.
     """
     whole: list[list[AttemptParcel]] = []
     for parcel in (parcel for part in parts for parcel in part.parcels):
@@ -104,45 +123,100 @@ def decode_parcels(parts: Sequence[Attempt]) -> tuple[OpenParcel, ...]:
             whole[-1].append(parcel)
         else:
             whole.append([parcel])
-    return tuple(
-        OpenParcel(Message(**pieces[0].message.model_dump()), pieces[0].wording, _commands(pieces)) for pieces in whole
+    return tuple(map(_open_parcel, whole))
+
+
+def _open_parcel(pieces: Sequence[AttemptParcel]) -> OpenParcel:
+    first = pieces[0]
+    columns = first.commands if len(pieces) == 1 else _joined([piece.commands for piece in pieces])
+    said = first.message
+    return OpenParcel(Message(said.title, said.text, said.link, said.image), first.wording, AttemptCommands(columns))
+
+
+def _joined(pieces: Sequence[Columns]) -> Columns:
+    merged: dict[str, Any] = {
+        name: list(chain.from_iterable(column))
+        for name, column in zip(Columns.model_fields, zip(*map(_columns, pieces), strict=True), strict=True)
+    }
+    return Columns.model_construct(**merged)
+
+
+def _columns(columns: Columns) -> tuple[Sequence[object], ...]:
+    return (
+        columns.ids,
+        columns.digests,
+        columns.routes,
+        columns.recipients,
+        columns.threads,
+        columns.ranks,
+        columns.arrived,
+        columns.deadlines,
+        columns.positions,
+        # Those that were written before there were any, and those of whom nobody has any, have none.
+        columns.quiets or [None] * len(columns.ids),
     )
+
+
+def _quiets(columns: Columns) -> Iterator[Quiet | None]:
+    return (None if quiet is None else Quiet(*quiet) for quiet in columns.quiets or [None] * len(columns.ids))
+
+
+# --- hexadecimal texts ------------------------------------------------------------------------------------------------
+
+
+def packed_ends(ids: Sequence[str], digests: Sequence[str]) -> bytes:
+    """Ids and digests in turn, sixteen bytes a command. Raises ValueError for what is not hexadecimal, or where there
+    are not as many of the ones as of the others."""
+    if len(ids) != len(digests):
+        raise ValueError(f"{len(ids)} ids and {len(digests)} digests")
+    _check_length(ids, ID_BYTES)
+    _check_length(digests, DIGEST_BYTES)
+    return _packed(list(map(add, ids, digests)), ENTRY_BYTES)
+
+
+def packed_ranks(threads: Sequence[str | None], ranks: Sequence[int]) -> bytes:
+    """As `packed_rank`, for each that has a thread. Raises ValueError for a thread that is not hexadecimal."""
+    if ranks and (min(ranks) < _LEAST_RANK or max(ranks) > _HIGHEST_RANK):
+        ranks = list(map(_within, ranks))
+    pairs = zip(threads, ranks, strict=True)
+    return _packed([f"{thread}{rank - _LEAST_RANK:016x}" for thread, rank in pairs if thread is not None], ENTRY_BYTES)
+
+
+def packed_rank(thread: int, rank: int) -> bytes:
+    """Sixteen bytes: the thread, and the rank so that of two of them the higher one is the greater bytes."""
+    return thread.to_bytes(_THREAD_BYTES) + (_within(rank) - _LEAST_RANK).to_bytes(_THREAD_BYTES)
+
+
+def unpacked_rank(packed: bytes) -> int:
+    """The second half of what `packed_rank` made."""
+    return int.from_bytes(packed) + _LEAST_RANK
+
+
+def _within(rank: int) -> int:
+    return min(max(rank, _LEAST_RANK), _HIGHEST_RANK)
 
 
 def decode_hex(texts: Sequence[str], size: int) -> tuple[bytes, ...]:
     """Hexadecimal texts as bytes, `size` each. Raises ValueError for anything else."""
-    joined = bytes.fromhex("".join(texts))
-    if len(joined) != size * len(texts) or any(len(text) != 2 * size for text in texts):
-        raise ValueError(f"not {size} bytes in hexadecimal digits")
+    joined = _packed(texts, size)
     return tuple(joined[start : start + size] for start in range(0, len(joined), size))
-
-
-def _commands(pieces: Sequence[AttemptParcel]) -> AttemptCommands:
-    columns = [piece.commands for piece in pieces]
-    commands = AttemptCommands(
-        ids=decode_hex([text for column in columns for text in column.ids], ID_BYTES),
-        digests=decode_hex([text for column in columns for text in column.digests], DIGEST_BYTES),
-        routes=tuple(route for column in columns for route in column.routes),
-        recipients=tuple(recipient for column in columns for recipient in column.recipients),
-        threads=decode_threads([thread for column in columns for thread in column.threads]),
-        ranks=tuple(rank for column in columns for rank in column.ranks),
-        arrived=tuple(arrived for column in columns for arrived in column.arrived),
-        deadlines=tuple(deadline for column in columns for deadline in column.deadlines),
-        positions=tuple(positions for column in columns for positions in column.positions),
-        quiets=tuple(quiet for column in columns for quiet in _quiets(column)),
-    )
-    if len({len(getattr(commands, column)) for column in AttemptCommands.__slots__}) != 1:
-        raise ValueError("the columns of an attempt differ in length")
-    return commands
-
-
-def _quiets(column: Columns) -> Iterator[Quiet | None]:
-    """Those that were written before there were any, and those of whom nobody has any, have none."""
-    written = column.quiets or [None] * len(column.ids)
-    return (None if quiet is None else Quiet(*quiet) for quiet in written)
 
 
 def decode_threads(texts: Sequence[str | None]) -> tuple[int | None, ...]:
     """Hashes of threads as numbers. Raises ValueError for what is none."""
     known = iter(decode_hex([text for text in texts if text is not None], _THREAD_BYTES))
     return tuple(None if text is None else int.from_bytes(next(known)) for text in texts)
+
+
+def _packed(texts: Sequence[str], size: int) -> bytes:
+    _check_length(texts, size)
+    joined = bytes.fromhex("".join(texts))
+    # Blanks between digits are passed over.
+    if len(joined) != size * len(texts):
+        raise ValueError(f"not {size} bytes in hexadecimal digits")
+    return joined
+
+
+def _check_length(texts: Sequence[str], size: int) -> None:
+    if any(length != 2 * size for length in set(map(len, texts))):
+        raise ValueError(f"not {size} bytes in hexadecimal digits")

@@ -11,6 +11,7 @@ from consumer.core.slices import Slices
 _SALT_BITS = 20
 _SALT = (1 << _SALT_BITS) - 1
 _KEY_BYTES = 64
+_MOMENT_BYTES = 8
 
 
 class Told:
@@ -30,13 +31,15 @@ class Told:
     def note(self, recipient: str, push: str, at: float) -> None:
         """Somebody was told; what one push told them counts once, by its name, for however many commands."""
         salt = crc32(push.encode()) & _SALT
-        self._times.put(self._hash(recipient), int(at * 1000) << _SALT_BITS | salt, at)
+        moment = int(at * 1000) << _SALT_BITS | salt
+        self._times.put(self._hash(recipient) + moment.to_bytes(_MOMENT_BYTES), at)
 
     def full(self, recipient: str, now: float, under_way: int = 0) -> bool:
         """Whether one more would be too many; `under_way` are those whose landing is not known yet."""
         if not self._caps:
             return False
-        times = [(value >> _SALT_BITS) / 1000 for value in self._times.values(self._hash(recipient))]
+        known = self._times.values(self._hash(recipient))
+        times = [(int.from_bytes(moment) >> _SALT_BITS) / 1000 for moment in known]
         return any(under_way + sum(at > now - cap.per_seconds for at in times) >= cap.messages for cap in self._caps)
 
     def forget(self, now: float) -> None:
@@ -47,5 +50,5 @@ class Told:
         """Deliveries that are remembered."""
         return len(self._times)
 
-    def _hash(self, recipient: str) -> int:
-        return int.from_bytes(blake2b(recipient.encode(), key=self._key, digest_size=8).digest())
+    def _hash(self, recipient: str) -> bytes:
+        return blake2b(recipient.encode(), key=self._key, digest_size=8).digest()

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from consumer.core.attempts import ID_BYTES
 from consumer.core.memory import Memory
 from consumer.core.model import Outcome
+from consumer.core.slices import ENTRIES
 from schemas.journal import Landing, Outcomes
 
 _OUTCOMES = tuple(Outcome)
@@ -50,7 +52,9 @@ class Hindsight(Memory):
         self._alike = outcomes.outcome
         super()._end_all(outcomes, at)
 
-    def _end(self, id_: bytes, digest: bytes, at: float) -> None:
-        outcome = self._outcomes.get(id_) or self._alike or Outcome.UNKNOWN.value
-        last = (digest[3] & ~_OUTCOME_BITS) | _NUMBERS[outcome]
-        super()._end(id_, digest[:3] + bytes((last,)), at)
+    def _end(self, endings: bytes, at: float) -> None:
+        super()._end(b"".join(self._marked(ending) for (ending,) in ENTRIES.iter_unpack(endings)), at)
+
+    def _marked(self, ending: bytes) -> bytes:
+        outcome = self._outcomes.get(ending[:ID_BYTES]) or self._alike or Outcome.UNKNOWN.value
+        return ending[:-1] + bytes((ending[-1] & ~_OUTCOME_BITS | _NUMBERS[outcome],))

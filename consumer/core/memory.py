@@ -5,26 +5,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_parcels
+from consumer.core.attempts import ID_BYTES, decode_hex, decode_parcels, packed_ends, packed_rank, unpacked_rank
 from consumer.core.attempts import OpenAttempt as OpenAttempt
 from consumer.core.caps import Told
 from consumer.core.model import Message, OnUnsure
 from consumer.core.parking import Parking, sleepers_of
 from consumer.core.ports import Entry, Unreadable
 from consumer.core.quota import Past
-from consumer.core.slices import Slices
+from consumer.core.slices import ENTRIES, ENTRY_BYTES, Slices
 from schemas.journal import Attempt, Claim, Landing, OutcomeName, Outcomes, Parked, Repeat
 
 # Enough for the window of every scarce quota; a quota of more requests a period has a short period.
 _PAST_REQUESTS = 512
 # How many landed attempts are known by id, so that an append that was retried late is not taken for a new one.
 _LANDED_ATTEMPTS = 1024
-_ID_HEAD_BYTES = 8
 # After these somebody was told, or may have been.
 _TELLING = ("delivered", "unsure", "mixed")
-# A rank may be negative in theory; what is stored may not.
-_RANK_BIAS = 1 << 63
-_RANK_LIMIT = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +87,16 @@ class Memory:
 
     def ended(self, id_: bytes) -> bytes | None:
         """The 4-byte digest under which the command ended first, or None while it has not."""
-        tail = int.from_bytes(id_[_ID_HEAD_BYTES:])
-        for value in self._ended.values(int.from_bytes(id_[:_ID_HEAD_BYTES])):
-            if value >> 8 * DIGEST_BYTES == tail:
-                return (value & 0xFFFFFFFF).to_bytes(DIGEST_BYTES)
-        return None
+        return self._ended.first(id_)
 
     def attempted(self, thread: int) -> int | None:
         """The highest rank that was ever attempted on the thread, whatever came of it."""
-        ranks = self._ranks.values(thread)
-        return max(ranks) - _RANK_BIAS if ranks else None
+        ranks = self._ranks.values(thread.to_bytes(8))
+        return unpacked_rank(max(ranks)) if ranks else None
 
     def mark_attempted(self, thread: int, rank: int) -> None:
         """The owner is about to attempt this rank; its own attempt will say the same again."""
-        self._attempt(thread, rank, self.last_timestamp)
+        self._attempt(packed_rank(thread, rank), self.last_timestamp)
 
     def doubtful(self, id_: bytes) -> Doubtful | None:
         """What is in doubt about a command that has not ended."""
@@ -170,39 +162,45 @@ class Memory:
         if len(parts) != last.parts:
             raise ValueError(f"attempt {last.id} lacks parts")
         parcels = decode_parcels(parts)
+        ranks = b"".join(parcel.commands.ranks for parcel in parcels)
         marketing = frozenset(route for part in parts for route in part.marketing)
-        attempt = OpenAttempt(
+        self._open[last.id] = OpenAttempt(
             last.id, last.epoch, entry.offset, entry.timestamp, OnUnsure(last.on_unsure), parcels, marketing
         )
-        self._open[attempt.id] = attempt
-        for parcel in attempt.parcels:
-            for thread, rank in zip(parcel.commands.threads, parcel.commands.ranks, strict=True):
-                if thread is not None:
-                    self._attempt(thread, rank, entry.timestamp)
+        self._attempt(ranks, entry.timestamp)
 
-    def _attempt(self, thread: int, rank: int, at: float) -> None:
-        self._ranks.put(thread, min(max(rank + _RANK_BIAS, 0), _RANK_LIMIT), at)
+    def _attempt(self, ranks: bytes, at: float) -> None:
+        self._ranks.extend(ranks, at)
 
     def _land(self, landing: Landing, at: float) -> None:
         """The first landing of a valid attempt counts; others, and those of void attempts, say nothing."""
         attempt = self._open.get(landing.attempt)
         if attempt is None:
             return
-        pairs = [pair for parcel in attempt.parcels for pair in parcel.commands.pairs()]
-        ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * len(pairs)
-        if len(ends) != len(pairs):
-            raise ValueError(f"landing of {attempt.id} has {len(ends)} outcomes for {len(pairs)} commands")
+        endings = b"".join(parcel.commands.endings for parcel in attempt.parcels)
+        count = len(endings) // ENTRY_BYTES
+        ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * count
+        if len(ends) != count:
+            raise ValueError(f"landing of {attempt.id} has {len(ends)} outcomes for {count} commands")
         doubtful = frozenset(decode_hex(landing.doubtful, ID_BYTES))
         self._close(attempt, landing, at)
-        for (id_, digest), end in zip(pairs, ends, strict=True):
-            if end is not None:
-                self._end(id_, digest, at)
-            elif landing.tried and self.ended(id_) is None:
-                self._tries[id_] = (self.tries(id_) + 1, at)
+        self._part(endings, ends, landing.tried, at)
         if doubtful:
             self._doubt(attempt, doubtful, at)
         if attempt.marketing and self.told.wanted:
             self._tell(attempt, ends, at)
+
+    def _part(self, endings: bytes, ends: Sequence[OutcomeName | None], tried: bool, at: float) -> None:
+        """Some have ended; the others wait again, and have used up a try where their request was answered."""
+        if None not in ends:
+            self._end(endings, at)
+            return
+        pairs = list(zip(ENTRIES.iter_unpack(endings), ends, strict=True))
+        self._end(b"".join(ending for (ending,), end in pairs if end is not None), at)
+        waiting = [ending[:ID_BYTES] for (ending,), end in pairs if end is None] if tried else []
+        for id_ in waiting:
+            if self.ended(id_) is None:
+                self._tries[id_] = (self.tries(id_) + 1, at)
 
     def _tell(self, attempt: OpenAttempt, ends: Sequence[OutcomeName | None], at: float) -> None:
         outcomes = iter(ends)
@@ -250,16 +248,15 @@ class Memory:
                     self._doubts[id_] = (Doubtful(count, parcel.message, parcel.level), at)
 
     def _end_all(self, outcomes: Outcomes, at: float) -> None:
-        ids, digests = decode_hex(outcomes.ids, ID_BYTES), decode_hex(outcomes.digests, DIGEST_BYTES)
-        for id_, digest in list(zip(ids, digests, strict=True)):
-            self._end(id_, digest, at)
+        self._end(packed_ends(outcomes.ids, outcomes.digests), at)
 
-    def _end(self, id_: bytes, digest: bytes, at: float) -> None:
-        """A second end changes nothing: `ended` finds the first one first."""
-        tail_and_digest = int.from_bytes(id_[_ID_HEAD_BYTES:] + digest)
-        self._ended.put(int.from_bytes(id_[:_ID_HEAD_BYTES]), tail_and_digest, at)
-        self.parked.pop(id_)
-        if self._doubts:
+    def _end(self, endings: bytes, at: float) -> None:
+        """Ids and digests in turn. A second end changes nothing: `ended` finds the first one first."""
+        self._ended.extend(endings, at)
+        if not (self.parked or self._doubts or self._tries):
+            return
+        for (ending,) in ENTRIES.iter_unpack(endings):
+            id_ = ending[:ID_BYTES]
+            self.parked.pop(id_)
             self._doubts.pop(id_, None)
-        if self._tries:
             self._tries.pop(id_, None)

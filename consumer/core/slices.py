@@ -1,56 +1,71 @@
-"""A map from 64 bits to 64 bits for millions of entries, at about sixteen bytes each, that forgets by age."""
+"""Entries of sixteen bytes, found by how they begin, for millions of them, that are forgotten by age."""
 
-from array import array
-from bisect import bisect_left
-from itertools import islice
-from operator import eq
-from typing import NamedTuple
+from struct import Struct
 
-# Keys are hashes, so their top bits deal them out evenly; a shard keeps each merge short (a few milliseconds).
-_SHARD_BITS = 6
-_SHIFT = 64 - _SHARD_BITS
-# So many of the newest stay in a dict before they become a sorted run.
-_NEWEST = 128
-# A run is merged with the newer one unless it is larger by this factor: runs that lost repeats still count as equal.
-_EQUAL = 1.5
+ENTRY_BYTES = 16
+# Takes entries apart that stand one after another.
+ENTRIES = Struct(f"{ENTRY_BYTES}s")
 # The part of the memory that is dropped at once.
 _SLICES = 8
+_SHARDS = 256
+# A search goes through a whole bucket, at some gigabytes a second.
+_BUCKET_BYTES = 128 * ENTRY_BYTES
+# More would need another byte of the key. They are reached by eight million entries a slice, and then grow.
+_MOST_BUCKETS = 256
+
+# The entries of a bucket stand as they came.
+_Buckets = list[bytearray]
 
 
 class Slices:
-    """Keys may repeat with different values: `values` gives all of them, the first put first.
+    """An entry is a key and a value, together sixteen bytes; a key is a hash, of two bytes at least. Keys may repeat
+    with different values.
 
     Entries live in slices of time; a slice is dropped whole when all of it is older than `memory_seconds`, so an entry
     is remembered for at least that long and at most an eighth longer.
+
+    The first byte of a key chooses its shard, the second one its bucket: nothing is ever sorted. A shard whose buckets
+    have become long gets twice as many, which takes a millisecond where there are millions of entries.
     """
 
     def __init__(self, memory_seconds: float) -> None:
         self._memory_seconds = memory_seconds
         self._slice_seconds = memory_seconds / _SLICES
-        self._slices: dict[int, dict[int, _Shard]] = {}
-        self._newest = 0
+        self._slices: dict[int, list[_Buckets]] = {}
 
-    def put(self, key: int, value: int, at: float) -> None:
-        """Remember. The same key and value put twice within a slice take room once, at the latest after a merge."""
-        number = int(at // self._slice_seconds)
-        shards = self._slices.get(number)
-        if shards is None:
-            shards = self._slice(number)
-        shard = shards.get(key >> _SHIFT)
-        if shard is None:
-            shard = shards[key >> _SHIFT] = _Shard()
-        shard.put(key, value)
+    def put(self, entry: bytes, at: float) -> None:
+        """Remember it, unless the same stands in its slice."""
+        if _place(_bucket(self._slice(at), entry), entry) is None:
+            self.extend(entry, at)
 
-    def values(self, key: int) -> list[int]:
-        """All values of the key, from the oldest slice to the newest."""
-        found: list[int] = []
-        newest = self._newest
-        for number, shards in self._slices.items():
-            shard = shards.get(key >> _SHIFT)
-            if shard is not None:
-                if number < newest and len(shard.runs) > 1:
-                    shard.compact()
-                shard.find(key, found)
+    def extend(self, entries: bytes, at: float) -> None:
+        """Remember many, one after another. Those that are known take room twice, until their bucket is full."""
+        shards = self._slice(at)
+        for (entry,) in ENTRIES.iter_unpack(entries):
+            buckets = shards[entry[0]]
+            bucket = buckets[entry[1] & len(buckets) - 1]
+            bucket += entry
+            if len(bucket) > _BUCKET_BYTES and len(buckets) < _MOST_BUCKETS:
+                _relieve(bucket, buckets)
+
+    def first(self, key: bytes) -> bytes | None:
+        """The value that was put first."""
+        for shards in self._slices.values():
+            bucket = _bucket(shards, key)
+            place = _place(bucket, key)
+            if place is not None:
+                return bytes(bucket[place + len(key) : place + ENTRY_BYTES])
+        return None
+
+    def values(self, key: bytes) -> list[bytes]:
+        """All values of the key, from the oldest slice to the newest; in one slice the first put first."""
+        found: list[bytes] = []
+        for shards in self._slices.values():
+            bucket = _bucket(shards, key)
+            place = _place(bucket, key)
+            while place is not None:
+                found.append(bytes(bucket[place + len(key) : place + ENTRY_BYTES]))
+                place = _place(bucket, key, place + ENTRY_BYTES)
         return found
 
     def forget(self, now: float) -> None:
@@ -60,89 +75,47 @@ class Slices:
             del self._slices[number]
 
     def __len__(self) -> int:
-        """Entries held; those put twice and not yet merged count twice."""
-        return sum(shard.size for shards in self._slices.values() for shard in shards.values())
+        """Entries held."""
+        held = (len(bucket) for shards in self._slices.values() for buckets in shards for bucket in buckets)
+        return sum(held) // ENTRY_BYTES
 
-    def _slice(self, number: int) -> dict[int, "_Shard"]:
-        """Begin a slice; the others become all runs, which take the least room."""
-        for shards in self._slices.values():
-            for shard in shards.values():
-                shard.seal()
-        self._slices = dict(sorted([*self._slices.items(), (number, {})]))
-        self._newest = max(self._slices)
-        return self._slices[number]
-
-
-class _Run(NamedTuple):
-    """Entries sorted by key; equal keys in the order of their puts."""
-
-    keys: "array[int]"
-    values: "array[int]"
-
-
-class _Shard:
-    """Part of the keys of one slice: the newest in a dict, the others in sorted runs from the oldest to the newest,
-    merged when two neighbours have grown to equal size."""
-
-    __slots__ = ("newest", "runs")
-
-    def __init__(self) -> None:
-        self.newest: dict[int, tuple[int, ...]] = {}
-        self.runs: list[_Run] = []
-
-    @property
-    def size(self) -> int:
-        return sum(map(len, self.newest.values())) + sum(len(run.keys) for run in self.runs)
-
-    def put(self, key: int, value: int) -> None:
-        known = self.newest.get(key)
+    def _slice(self, at: float) -> list[_Buckets]:
+        number = int(at // self._slice_seconds)
+        known = self._slices.get(number)
         if known is None:
-            self.newest[key] = (value,)
-            if len(self.newest) >= _NEWEST:
-                self.seal()
-                self._merge()
-        elif value not in known:
-            self.newest[key] = (*known, value)
-
-    def find(self, key: int, found: list[int]) -> None:
-        """Append the values of the key to `found`."""
-        for keys, values in self.runs:
-            index = bisect_left(keys, key)
-            while index < len(keys) and keys[index] == key:
-                found.append(values[index])
-                index += 1
-        if key in self.newest:
-            found.extend(self.newest[key])
-
-    def compact(self) -> None:
-        """One run out of all, once nothing more is expected: looked up faster. A few milliseconds for each shard."""
-        while len(self.runs) > 1:
-            newer, older = self.runs.pop(), self.runs.pop()
-            self.runs.append(_merged(older, newer))
-
-    def seal(self) -> None:
-        """Make a run of the newest."""
-        if self.newest:
-            pairs = [(key, value) for key in sorted(self.newest) for value in self.newest[key]]
-            self.runs.append(_Run(array("Q", [key for key, _ in pairs]), array("Q", [value for _, value in pairs])))
-            self.newest = {}
-
-    def _merge(self) -> None:
-        while len(self.runs) > 1 and len(self.runs[-2].keys) <= len(self.runs[-1].keys) * _EQUAL:
-            newer, older = self.runs.pop(), self.runs.pop()
-            self.runs.append(_merged(older, newer))
+            known = [[bytearray()] for _ in range(_SHARDS)]
+            self._slices = dict(sorted([*self._slices.items(), (number, known)]))
+        return known
 
 
-def _merged(older: _Run, newer: _Run) -> _Run:
-    keys, values = older.keys + newer.keys, older.values + newer.values
-    # Python's sort finds the two runs and merges them; it is stable, so what was put first stays first.
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    merged = _Run(array("Q", [keys[index] for index in order]), array("Q", [values[index] for index in order]))
-    if any(map(eq, merged.keys, islice(merged.keys, 1, None))):
-        return _without_repeats(merged)
-    return merged
+def _bucket(shards: list[_Buckets], key: bytes) -> bytearray:
+    buckets = shards[key[0]]
+    return buckets[key[1] & len(buckets) - 1]
 
 
-def _without_repeats(run: _Run) -> _Run:
-    pairs = list(dict.fromkeys(zip(run.keys, run.values, strict=True)))
-    return _Run(array("Q", [key for key, _ in pairs]), array("Q", [value for _, value in pairs]))
+def _place(bucket: bytearray, key: bytes, start: int = 0) -> int | None:
+    """Where the first entry from `start` on stands that begins so."""
+    place = bucket.find(key, start)
+    while place % ENTRY_BYTES:  # that was the end of one entry and the beginning of the next, or -1
+        if place < 0:
+            return None
+        place = bucket.find(key, place + 1)
+    return place
+
+
+def _relieve(bucket: bytearray, buckets: _Buckets) -> None:
+    """Make room in a bucket: without what stands there twice, or, where that is little, by twice as many buckets."""
+    entries = _each_once(bucket)
+    if len(entries) * ENTRY_BYTES <= _BUCKET_BYTES // 2:
+        bucket[:] = b"".join(entry for (entry,) in entries)
+        return
+    before = buckets[:]
+    buckets[:] = [bytearray() for _ in range(2 * len(before))]
+    for each in before:
+        for (entry,) in _each_once(each):
+            half = buckets[entry[1] & len(buckets) - 1]
+            half += entry
+
+
+def _each_once(bucket: bytearray) -> dict[tuple[bytes], None]:
+    return dict.fromkeys(ENTRIES.iter_unpack(bucket))

@@ -172,7 +172,7 @@ MUTANTS = (
     # threads
     Mutant("a held thread is not held", f"{THREADS}:Threads.holds", "return known is not None and", "return False and"),
     Mutant("older than attempted is let in", f"{DESK}:Desk._newest", "if command.thread is None", "if True"),
-    Mutant("ranks are not remembered", f"{MEMORY}:Memory._attempt", "self._ranks.put(", "str("),
+    Mutant("ranks are not remembered", f"{MEMORY}:Memory._attempt", "self._ranks.extend(", "str("),
     Mutant(
         "an older one replaces a newer one",
         f"{OUTBOX}:Outbox.put",
