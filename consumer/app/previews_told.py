@@ -11,6 +11,7 @@ from rich.text import Text
 from consumer.app.previewing import Bar, Preview, Step
 from consumer.app.told import PHONE_WIDTH, Output, as_json, console, say
 from consumer.core.model import Message
+from consumer.core.showing import level_name
 
 BAR_WIDTH = 20
 
@@ -50,7 +51,7 @@ def documents(preview: Preview) -> Iterator[dict[str, Any]]:
 
 
 def _tell_step(route: str, step: Step) -> None:
-    name = "the most personal" if step.level == 0 else f"coarser, level {step.level}"
+    name = f"coarser, {level_name(step.level)}" if step.level else level_name(step.level)
     title = Text(f"{route}: {name}, {step.locale}")
     console().print(Panel(_phone(step), title=title, width=PHONE_WIDTH + 4, title_align="left"))
     for line in lines_of(step):
@@ -63,7 +64,17 @@ def _phone(step: Step) -> Group:
         return Group(Text(f"cannot be said: {step.problem}", style="red"))
     links = [Text(part, style="blue") for part in (message.link, message.image) if part]
     titles = [Text(message.title, style="bold")] if message.title else []
-    return Group(*titles, Text(message.text), *links)
+    return Group(*(_folded(part) for part in (*titles, Text(message.text), *links)))
+
+
+# A phone breaks no line at this space, and rich would: a sign that nobody writes stands in for it meanwhile.
+_STIFF, _STAND_IN = "\u00a0", "\ue000"
+
+
+def _folded(text: Text) -> Text:
+    """The lines in which a phone shows a text."""
+    lines = Text(text.plain.replace(_STIFF, _STAND_IN)).wrap(console(), PHONE_WIDTH)
+    return Text("\n".join(line.plain.replace(_STAND_IN, _STIFF) for line in lines), style=text.style)
 
 
 def lines_of(step: Step) -> Iterator[str]:
@@ -78,6 +89,8 @@ def lines_of(step: Step) -> Iterator[str]:
         yield f"{name}  {drawn(bar)} {bar.length} of {bar.most}{unit}{', cut off on a phone' if bar.over else ''}"
     if step.unique:
         yield f"everybody has a text of their own: {', '.join(step.unique)}"
+    elif step.texts == 1:
+        yield "one text for everybody"
     elif step.texts is not None:
         yield f"about {step.texts:,.0f} different texts" + (f": {', '.join(step.fields)}" if step.fields else "")
     if step.people_a_minute is not None:

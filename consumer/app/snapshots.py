@@ -10,6 +10,7 @@ from consumer.app.setup import SNAPSHOT_SUFFIX, Setup
 from consumer.core.document import Path as Place
 from consumer.core.document import Problem, Tree, locate, read_tree
 from consumer.core.model import Message
+from consumer.core.showing import level_name
 from consumer.core.wordings import PARTS
 
 MEND = "if it is meant: vestnik check --update-snapshots"
@@ -93,7 +94,8 @@ def _differences(tree: Tree, example: Path, content: Content) -> Iterator[Proble
             continue
         for locale in dict.fromkeys((*old, *new)):
             for level, part, was, is_ in _unlike(old.get(locale, []), new.get(locale, [])):
-                what = f'route {route} in {locale}, wording {level + 1}: {part} is "{is_}"; the snapshot has "{was}"'
+                where = f"route {route} in {locale}, {level_name(level)}"
+                what = f'{where}: {part} is "{is_}"; the snapshot has "{was}"'
                 yield problem((route, locale, level, part), what)
 
 

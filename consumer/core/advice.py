@@ -12,6 +12,7 @@ from consumer.core.document import Path, Problem, Tree, locate, read_tree
 from consumer.core.fields import Meaning, kinds, meaning, names_near_day
 from consumer.core.filters import find_locale, plural_categories
 from consumer.core.routes import LoadedRoute, WordingText
+from consumer.core.showing import level_name
 from consumer.core.templates import Flaw, nearest, plain_path, read_template, sandbox
 from consumer.core.units import spell_seconds
 from schemas.envelope import Event, Part
@@ -39,7 +40,7 @@ def _unused_steps(loaded: LoadedRoute) -> Iterator[Problem]:
             yield loaded.problem((*top, 1), "ladder is off, so that this wording is never used", "set ladder: on")
         for level in range(1, len(ladder)):
             if ladder[level] in ladder[:level]:
-                what = f"wording {level + 1} says what an earlier one says, and is never used"
+                what = f"{level_name(level)} says what an earlier wording says, and is never used"
                 yield loaded.problem((*top, level), what, "leave something out of it, or leave it out")
 
 

@@ -14,6 +14,11 @@ from consumer.core.wordings import Unrendered
 from schemas.envelope import Cardinality, Event
 
 
+def level_name(level: int) -> str:
+    """What a step of the ladder is called wherever people read of it: levels are counted from 0."""
+    return f"level {level}" if level else "the most personal"
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One wording in one language. `path`: where it stands in the route. `unique`: the fields that make it everybody's

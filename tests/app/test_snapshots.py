@@ -60,13 +60,13 @@ def test_snapshots_are_written_beside_examples_that_say_something(folder: Path) 
             "is paid",
             "was paid",
             4,
-            'route order-paid in ru, wording 1: title is "Order 05671863 is paid"; the snapshot',
+            'route order-paid in ru, the most personal: title is "Order 05671863 is paid"; the snapshot',
         ),
         (
             "  ru:",
             "  en:",
             2,
-            'route order-paid in ru, wording 1: title is "Order 05671863 is paid"; the snapshot has ""',
+            'route order-paid in ru, the most personal: title is "Order 05671863 is paid"; the snapshot has ""',
         ),
         (
             "order-paid:",

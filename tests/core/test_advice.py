@@ -29,7 +29,7 @@ def test_steps_that_are_never_used_are_told() -> None:
     twice = "  wordings:\n    ru:\n      - {text: a}\n      - {text: b}\n      - {text: a}\n"
     assert advice(twice) == [
         (
-            "routes.yaml:9: route r: wording 3 says what an earlier one says, and is never used; "
+            "routes.yaml:9: route r: level 2 says what an earlier wording says, and is never used; "
             "leave something out of it, or leave it out"
         )
     ]
