@@ -63,7 +63,7 @@ def tell_problems(problems: Sequence[Problem], output: Output, warnings: Sequenc
 
 
 def tell_sound(summary: dict[str, int], warnings: Sequence[str], reach: Sequence[Reach], output: Output) -> None:
-    """Nothing is wrong; what people should know all the same, and how far the routes of scarce lanes reach."""
+    """Nothing is wrong; what people should know all the same, and how far the routes reach."""
     if output is Output.JSON:
         as_json({"problems": [], "warnings": list(warnings), **summary, "reach": [_reach(each) for each in reach]})
         return
@@ -75,16 +75,17 @@ def tell_sound(summary: dict[str, int], warnings: Sequence[str], reach: Sequence
 
 
 def _reach(reach: Reach) -> dict[str, Any]:
-    """JSON knows no infinity: a text for everybody is null."""
+    """JSON knows no infinity: null are a text for everybody, and people whom no quota bounds."""
     told = asdict(reach)
     for wording in told["wordings"]:
-        wording["texts"] = None if math.isinf(wording["texts"]) else wording["texts"]
+        wording |= {key: None for key in ("texts", "pushes_per_minute") if math.isinf(wording[key])}
     return told
 
 
 def _cells(reach: Reach) -> tuple[str, ...]:
     texts = " / ".join("one each" if each.is_unique else f"{each.texts:,.0f}" for each in reach.wordings)
-    pushes = " / ".join(f"{each.pushes_per_minute:,.0f}" for each in reach.wordings)
+    bound = not any(math.isinf(each.pushes_per_minute) for each in reach.wordings)
+    pushes = " / ".join(f"{each.pushes_per_minute:,.0f}" for each in reach.wordings) if bound else "no bound"
     return reach.route, reach.lane, spell_seconds(reach.deliver_within_seconds), texts, pushes
 
 

@@ -7,14 +7,19 @@ from typing import NamedTuple
 
 from consumer.core.compiled import FALLBACK_LOCALE
 from consumer.core.document import Path
+from consumer.core.fields import SURROUNDINGS
 from consumer.core.filters import find_locale
-from consumer.core.profile import LaneFacts, ShopProfile
+from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.routes import LoadedRoute, Route, RouteSet, WordingText
 from consumer.core.wordings import Wording, read_wording
 from schemas.envelope import Cardinality
 
 # How many values of a field are seen within one `deliver_within`; a guess that errs to the many.
 _VALUES = {Cardinality.ONE_OF_N: 10.0, Cardinality.BUCKETED: 100.0, Cardinality.UNIQUE: math.inf}
+
+
+# What is the same for everybody of one shop, or of the lane.
+_SURROUNDINGS = [f"{name}.{key}" for name, keys in SURROUNDINGS.items() for key in keys]
 
 
 class Ladder(NamedTuple):
@@ -55,8 +60,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a route can come to on a scarce lane, wording by wording, the most personal first; of several languages
-    the one with the most texts."""
+    """What a route can come to on its lane, wording by wording, the most personal first; of several languages the one
+    with the most texts."""
 
     route: str
     lane: str
@@ -65,13 +70,9 @@ class Reach:
 
 
 def reaches(routes: RouteSet, lanes: Mapping[str, LaneFacts]) -> list[Reach]:
-    """Of every enabled route that leads to a scarce lane, in the order of the files."""
-    found = []
-    for loaded in routes.routes:
-        facts = lanes.get(loaded.route.lane)
-        if facts is not None and facts.scarce and loaded.route.enabled:
-            found.append(_reach(loaded, facts))
-    return found
+    """Of every enabled route, in the order of the files."""
+    enabled = (loaded for loaded in routes.routes if loaded.route.enabled and loaded.route.lane in lanes)
+    return [_reach(loaded, lanes[loaded.route.lane]) for loaded in enabled]
 
 
 def _reach(loaded: LoadedRoute, facts: LaneFacts) -> Reach:
@@ -90,9 +91,20 @@ def estimates(route: Route, ladder: Ladder, facts: LaneFacts) -> list[Estimate]:
 
 
 def _estimate(level: int, wording: Wording, route: Route, facts: LaneFacts) -> Estimate:
-    texts = math.prod(_VALUES[each] for each in wording.shown.values())
+    around = {name: _known_values(name, facts.profile) for name in wording.shown if name in _SURROUNDINGS}
+    own = math.prod(_VALUES[each] for name, each in wording.shown.items() if name not in around)
+    # The shop decides all of its surroundings at once.
+    texts = own * max(around.values(), default=1)
     pushes = pushes_per_minute(texts, route.deliver_within_seconds / 60.0, facts)
-    return Estimate(level, texts, tuple(sorted(wording.shown)), pushes)
+    differ = sorted(name for name in wording.shown if around.get(name) != 1)
+    return Estimate(level, texts, tuple(differ), pushes)
+
+
+def _known_values(name: str, profile: LaneProfile) -> int:
+    """How many values something around the event has: of these one need not guess."""
+    shops = profile.shops.values()
+    slugs = {shop.slug for shop in shops} if name == "lane.slug" else {shop.id for shop in shops}
+    return 1 if name == "lane.id" else max(1, len(slugs))
 
 
 def pushes_per_minute(texts: float, minutes: float, facts: LaneFacts) -> float:

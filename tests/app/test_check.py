@@ -1,11 +1,15 @@
 """What `vestnik check` tells a template author of a folder as `vestnik init` writes it, with this or that changed."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from consumer.app.cli import app
 from consumer.app.setup import Mistakes, load_setup
-from tests.app.support import edit
+from tests.app.support import CONFIG, edit, write
 
 ORPHAN = "no route has this event for an example"
 
@@ -38,3 +42,18 @@ def test_an_orphan_is_told_where_all_routes_are_read(catalogue: Path) -> None:
     assert [each for each in warnings(catalogue) if ORPHAN in each] == [
         f"{spare}:1: {ORPHAN}; name it in a route, or remove it"
     ]
+
+
+def test_the_table_has_the_routes_of_every_lane(catalogue: Path) -> None:
+    told = CliRunner().invoke(app, ["check", "-c", str(catalogue)]).stdout
+    (staff,) = [line for line in told.splitlines() if line.startswith("staff-order-cancelled ")]
+    assert staff.split() == ["staff-order-cancelled", "staff", "5m", "one", "each", "/", "1", "6,000", "/", "599,980"]
+
+
+def test_a_lane_without_a_quota_has_no_bound(tmp_path: Path) -> None:
+    config = CONFIG.replace("type: imshop", "type: console").replace("      url: https://push.example/send\n", "")
+    path = write(tmp_path, config.replace("      key: {env: IMSHOP_KEY}\n", ""))
+    told = CliRunner().invoke(app, ["check", "-c", str(path)])
+    assert re.search(r"order-paid +app-push +30m +one each / 1 +no bound", told.stdout), told.output
+    reach = json.loads(CliRunner().invoke(app, ["check", "-c", str(path), "-o", "json"]).stdout)["reach"]
+    assert [each["pushes_per_minute"] for each in reach[0]["wordings"]] == [None, None]

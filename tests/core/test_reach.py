@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from consumer.core.profile import LaneFacts, LaneProfile
+from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import pushes_per_minute, reaches
 from tests.core.planning import DUCKY, READY, routes
 from tests.core.test_check import one
@@ -36,8 +36,34 @@ def test_of_several_languages_the_one_with_the_most_texts_counts() -> None:
     assert len(reaches(routes(READY), {"app": LANE})[0].wordings) == 2
 
 
-def test_lanes_with_room_and_routes_that_are_off_are_left_out() -> None:
-    assert reaches(routes(one(LADDER)), {"app": LaneFacts(LANE.profile)}) == []
+def test_a_lane_with_room_is_told_of_too() -> None:
+    (reach,) = reaches(routes(one(LADDER)), {"app": LaneFacts(LANE.profile)})
+    assert [(each.texts, each.pushes_per_minute) for each in reach.wordings] == [
+        (math.inf, math.inf),
+        (10_000, math.inf),
+        (1, math.inf),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "slugs", "texts", "fields"),
+    [
+        ("{{ lane.slug }}", ["ducky"], 1, ()),
+        ("{{ shop.id }} {{ lane.id }}", ["ducky"], 1, ()),
+        ("{{ lane.slug }}", ["ducky", "goose", "goose"], 2, ("lane.slug",)),
+        ("{{ lane.slug }} {{ shop.id }} {{ lane.id }}", ["ducky", "goose", "goose"], 3, ("lane.slug", "shop.id")),
+        ("{{ lane.slug }} {{ order.payment.method }}", ["a", "b"], 20, ("lane.slug", "order.payment.method")),
+        ("{{ lane.slug }}", [], 1, ()),
+    ],
+)
+def test_shops_are_counted_and_not_guessed(shown: str, slugs: list[str], texts: int, fields: tuple[str, ...]) -> None:
+    shops = {str(index): ShopProfile(str(index), slug) for index, slug in enumerate(slugs)}
+    lane = LaneFacts(LaneProfile("app", shops), 10, recipients=1000)
+    (reach,) = reaches(routes(one(f"{{ru: [{{title: a, text: '{shown}'}}]}}")), {"app": lane})
+    assert [(each.texts, each.fields) for each in reach.wordings] == [(texts, fields)]
+
+
+def test_routes_that_are_off_or_lead_nowhere_are_left_out() -> None:
     assert reaches(routes(one(LADDER)), {}) == []
     assert reaches(routes(one(LADDER, enabled="false")), {"app": LANE}) == []
 
