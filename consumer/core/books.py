@@ -2,45 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum, auto
 
 from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import Command, Ended, Position
+from consumer.core.shelf import Live, Place, Shelf
 
 # Ends that the memory knows by now are kept up to so many more.
 _FRESH_ROOM = 1024
-
-
-class Place(Enum):
-    """Where a live command is. What is parked is in the memory, and live again only when its time has come."""
-
-    WAITING = auto()
-    BOUND = auto()
-    IN_DOUBT = auto()
-    ASLEEP = auto()
-
-
-@dataclass(slots=True)
-class Live:
-    """A live command, and the records that asked for it: one command may have several, and one outcome. The first
-    `settled` of them are settled already, because the command was parked."""
-
-    command: Command
-    positions: list[Position]
-    place: Place
-    settled: int = 0
 
 
 class Books:
     """Counts what it is told, so that nothing is lost between two places. `planned` are all that came in: from records,
     and parked ones taken over from an earlier owner."""
 
-    def __init__(self, ledger: Ledger, memory: Memory) -> None:
+    def __init__(self, ledger: Ledger, memory: Memory, live: Shelf) -> None:
         self.ledger = ledger
         self.memory = memory
-        self.live: dict[bytes, Live] = {}
+        self.live = live
         self.parked: set[bytes] = {sleeper.command.id for sleeper in memory.parked}
         self.unwritten: list[Ended] = []
         self.planned = len(self.parked)
@@ -56,7 +35,7 @@ class Books:
     def hold(self, command: Command, position: Position, place: Place) -> None:
         """A command that came with a record is live from now on."""
         self.planned += 1
-        self.live[command.id] = Live(command, [position], place)
+        self.live.add(Live(command, [position], place))
         self._places[place] += 1
 
     def move(self, command: Command, place: Place) -> None:
@@ -103,7 +82,7 @@ class Books:
             self.joined += 1
             return None
         live = Live(sleeper.command, list(sleeper.positions), Place.ASLEEP, len(sleeper.positions))
-        self.live[id_] = live
+        self.live.add(live)
         self._places[Place.ASLEEP] += 1
         return live
 

@@ -49,7 +49,7 @@ def free_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
     looks = _FREE_LOOKS * moment.capacity.parcels
     heads = [entry for policy, row in order.rows if policy is on_unsure for entry in islice(row, looks)]
     for entry in sorted(heads, key=place):
-        if entry.group.commands:
+        if entry.group.size:
             yield Choice((entry.group,), entry.group.message, 0)
 
 
@@ -81,7 +81,7 @@ class _Decision:
         small: list[Group] = []
         for entry in islice(self._entries(), self._looks):
             group = entry.group
-            if not group.commands:
+            if not group.size:
                 continue  # An earlier parcel of this request has taken all of it.
             if group.size >= self._price or not group.may_coarsen:
                 yield Choice((group,), group.message, 0)
@@ -90,7 +90,7 @@ class _Decision:
             else:
                 small.append(group)
         for group in small:
-            if group.commands:
+            if group.size:
                 yield Choice((group,), group.message, 0)
 
     # --- the price ----------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ class _Decision:
 
     def _scored(self, line: Sequence[Entry]) -> Iterator[tuple[float, int, Entry]]:
         for entry in line:
-            if entry.group.commands:
+            if entry.group.size:
                 yield -weighted_slack(entry.group, self._moment), entry.number, entry
 
     def _together(self, group: Group) -> Choice:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from consumer.core.bisection import Bisection, Refusal, Sentence
-from consumer.core.books import Books, Live, Place
+from consumer.core.books import Books
 from consumer.core.doorman import Doorman, Listed, nobody
 from consumer.core.doubts import Doubts
 from consumer.core.ledger import Ledger
@@ -30,6 +30,7 @@ from consumer.core.model import (
     Rejection,
 )
 from consumer.core.outbox import Outbox
+from consumer.core.shelf import Live, Place
 
 # So many commands are looked at, or woken, in about ten milliseconds.
 HUSHED_AT_ONCE = 400
@@ -56,7 +57,7 @@ class Desk:
         self.memory = memory
         self.closed = False
         self.restored = len(memory.parked)
-        self.books = self._books = Books(ledger, memory)
+        self.books = self._books = Books(ledger, memory, outbox.live)
         self.lot = Lot(self._books, outbox)
         self.bisection = Bisection()
         self.doorman = Doorman(self._books, outbox, listed, self.bisection.withdraw)
@@ -317,14 +318,13 @@ class Desk:
 
     def release(self) -> int:
         """Let everything go to another owner, who plans it again; how many live commands that were."""
-        released = self._books.clear()
         self.closed = True
         self.lot.clear()
         self.bisection.clear()
         self.doubts.clear()
         self.outbox.clear()
         self.ledger.clear()
-        return released
+        return self._books.clear()
 
     @property
     def unwritten(self) -> list[Ended]:

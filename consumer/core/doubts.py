@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-from consumer.core.books import Books, Live, Place
+from consumer.core.books import Books
 from consumer.core.memory import Memory, OpenAttempt
 from consumer.core.model import Ended
 from consumer.core.outbox import Outbox
+from consumer.core.shelf import Live, Place
 
 Again = Callable[[Live], tuple[Ended, ...]]
 """Lets a live command wait again; returned is what ended by it."""

@@ -3,10 +3,11 @@
 from collections import deque
 from collections.abc import Callable
 
-from consumer.core.books import Books, Place
+from consumer.core.books import Books
 from consumer.core.lot import Lot
 from consumer.core.model import Command, Ended, Outcome
 from consumer.core.outbox import Outbox
+from consumer.core.shelf import Place
 
 
 class Eviction:

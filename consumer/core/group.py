@@ -1,11 +1,13 @@
 """Commands that wait with equal wordings and terms, so that one request can tell many of them."""
 
-from collections import Counter
-from heapq import heapify, heappop, heappush
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
 
 from consumer.core.model import Command, Message, OnUnsure, Terms
 
-# A heap keeps entries of commands that are gone until they come to its top; beyond this it is made anew.
+# What has left stays in the line of a crowd up to this many times what is there.
 _STALE_FACTOR = 2
 _STALE_ROOM = 64
 
@@ -15,27 +17,35 @@ _LEAST_WITHIN_SECONDS = 0.001
 GroupKey = tuple[tuple[Message, ...], OnUnsure, float, float, bool, tuple[bool, ...]]
 
 
-def group_key(command: Command) -> GroupKey:
+def group_key(wordings: tuple[Message, ...], terms: Terms) -> GroupKey:
     """What commands must have in common to be one group: everything but the route that they came from."""
-    terms = command.terms
-    return (
-        command.wordings,
-        terms.on_unsure,
-        terms.weight,
-        terms.deliver_within_seconds,
-        terms.ladder,
-        terms.unique,
-    )
+    return wordings, terms.on_unsure, terms.weight, terms.deliver_within_seconds, terms.ladder, terms.unique
+
+
+class Holder(Protocol):
+    """Whoever has the commands, of which a group knows the ids alone."""
+
+    def command(self, id_: bytes) -> Command: ...
+
+    def stands_in(self, id_: bytes, group: "Group") -> bool:
+        """Whether the command waits in that group."""
+        ...
 
 
 class Group:
-    """One group of open commands. It never is empty while an outbox shows it."""
+    """One group of open commands. It never is empty while an outbox shows it.
+
+    `size` is unique recipients, `oldest` when the oldest of its commands arrived, in broker seconds. Most texts are
+    somebody's own: a group of one needs no index.
+    """
 
     __slots__ = (
-        "_arrivals",
-        "_recipients",
-        "commands",
-        "key",
+        "_crowd",
+        "_holder",
+        "_only",
+        "number",
+        "oldest",
+        "size",
         "source",
         "terms",
         "weight",
@@ -43,32 +53,28 @@ class Group:
         "wordings",
     )
 
-    def __init__(self, command: Command, key: GroupKey) -> None:
-        self.key = key
+    def __init__(self, command: Command, holder: Holder, number: int = 0) -> None:
+        self.number = number
         self.wordings = command.wordings
         self.terms: Terms = command.terms
         # Asked for at every decision, so not looked up each time.
         self.weight = command.terms.weight
         self.within_seconds = max(command.terms.deliver_within_seconds, _LEAST_WITHIN_SECONDS)
         self.source = command.source
-        self.commands: dict[bytes, Command] = {}
-        self._recipients: Counter[str] = Counter()
-        self._arrivals: list[tuple[float, bytes]] = []
+        self.size = 0
+        self.oldest = command.arrived
+        self._holder = holder
+        self._only: bytes | None = None
+        self._crowd: _Crowd | None = None
 
-    @property
-    def size(self) -> int:
-        """Unique recipients."""
-        return len(self._recipients)
-
-    @property
-    def oldest(self) -> float:
-        """When the oldest of its commands arrived, in broker seconds."""
-        return self._top()[0]
+    def __iter__(self) -> Iterator[Command]:
+        """Its commands, the oldest first, the others in no order."""
+        return map(self._holder.command, self._ids())
 
     @property
     def due(self) -> float:
         """When its oldest command should have been delivered."""
-        return self._top()[0] + self.within_seconds
+        return self.oldest + self.within_seconds
 
     @property
     def message(self) -> Message:
@@ -99,39 +105,118 @@ class Group:
         level = min(steps, len(self.wordings) - 1)
         return self.wordings[level], level
 
+    def takes(self, command: Command) -> bool:
+        """Whether a command has all in common with it that it must."""
+        if command.wordings is self.wordings and command.terms is self.terms:
+            return True
+        return self.key == group_key(command.wordings, command.terms)
+
+    @property
+    def key(self) -> GroupKey:
+        return group_key(self.wordings, self.terms)
+
     def add(self, command: Command) -> None:
         if command.wordings is not self.wordings:
             # Equal by the group's key: sharing one object only saves the room of the other.
             object.__setattr__(command, "wordings", self.wordings)
-        self.commands[command.id] = command
-        self._recipients[command.recipient] += 1
-        heappush(self._arrivals, (command.arrived, command.id))
+        if not self.size:
+            self._only, self.size, self.oldest = command.id, 1, command.arrived
+            return
+        if self._crowd is None:
+            self._crowd, first = _Crowd(), self.first()
+            self._crowd.add(first)
+            self._only = None
+        self._crowd.add(command)
+        self.size, self.oldest = len(self._crowd.members), self._crowd.oldest
 
-    def discard(self, id_: bytes) -> Command:
-        """Take a command out; its entry in the heap goes when it comes to the top."""
-        command = self.commands.pop(id_)
-        left = self._recipients[command.recipient] - 1
-        if left:
-            self._recipients[command.recipient] = left
-        else:
-            del self._recipients[command.recipient]
-        if len(self._arrivals) > _STALE_FACTOR * len(self.commands) + _STALE_ROOM:
-            self._arrivals = [(command.arrived, command.id) for command in self.commands.values()]
-            heapify(self._arrivals)
-        return command
+    def discard(self, command: Command) -> None:
+        """Take a command out; it `stands_in` the group no more."""
+        crowd = self._crowd
+        if crowd is not None:
+            crowd.discard(command)
+            if crowd.members:
+                crowd.tidy(lambda id_: self._holder.stands_in(id_, self))
+                self.size, self.oldest = len(crowd.members), crowd.oldest
+                return
+        self._crowd, self._only, self.size = None, None, 0
 
     def first(self) -> Command:
         """The command that arrived first."""
-        return self.commands[self._top()[1]]
+        return self._holder.command(next(iter(self._ids())))
 
     def of_recipients(self, told: set[str]) -> list[Command]:
         """Its commands for any of these recipients."""
-        if self._recipients.keys().isdisjoint(told):
-            return []
-        return [command for command in self.commands.values() if command.recipient in told]
+        if self._crowd is None:
+            return [command for command in self if command.recipient in told]
+        return [self._holder.command(id_) for id_ in self._crowd.of_recipients(told)]
 
-    def _top(self) -> tuple[float, bytes]:
-        arrivals, commands = self._arrivals, self.commands
-        while arrivals[0][1] not in commands:
-            heappop(arrivals)
-        return arrivals[0]
+    def _ids(self) -> Iterable[bytes]:
+        """The one that arrived first comes first."""
+        if self._crowd is not None:
+            return self._crowd.ids()
+        return () if self._only is None else (self._only,)
+
+
+class _Crowd:
+    """The ids of many: by recipient, and in the line of their arrivals (those that came at once as they were put).
+
+    Who leaves from the middle stays in the line until it is tidied: to move all behind it would cost more."""
+
+    __slots__ = ("_arrivals", "_count", "_head", "_line", "members")
+
+    def __init__(self) -> None:
+        # Nearly everybody has one command here.
+        self.members: dict[str, bytes | tuple[bytes, ...]] = {}
+        self._count = 0
+        self._line: list[bytes] = []
+        self._arrivals = array("d")
+        self._head = 0
+
+    @property
+    def oldest(self) -> float:
+        return self._arrivals[self._head]
+
+    def ids(self) -> Iterator[bytes]:
+        yield self._line[self._head]
+        for known in self.members.values():
+            yield from (id_ for id_ in _all(known) if id_ != self._line[self._head])
+
+    def of_recipients(self, told: set[str]) -> list[bytes]:
+        if self.members.keys().isdisjoint(told):
+            return []
+        return [id_ for recipient, known in self.members.items() if recipient in told for id_ in _all(known)]
+
+    def add(self, command: Command) -> None:
+        known = self.members.get(command.recipient)
+        self.members[command.recipient] = command.id if known is None else (*_all(known), command.id)
+        self._count += 1
+        at = bisect_right(self._arrivals, command.arrived, self._head)
+        if at == self._head > 0:
+            # It comes back to the front, where its place or another's is free.
+            self._head -= 1
+            self._line[self._head], self._arrivals[self._head] = command.id, command.arrived
+        else:
+            self._line.insert(at, command.id)
+            self._arrivals.insert(at, command.arrived)
+
+    def discard(self, command: Command) -> None:
+        rest = tuple(id_ for id_ in _all(self.members[command.recipient]) if id_ != command.id)
+        if rest:
+            self.members[command.recipient] = rest[0] if len(rest) == 1 else rest
+        else:
+            del self.members[command.recipient]
+        self._count -= 1
+
+    def tidy(self, stands: Callable[[bytes], bool]) -> None:
+        """The head of the line is somebody who is here."""
+        while not stands(self._line[self._head]):
+            self._head += 1
+        if len(self._line) > _STALE_FACTOR * self._count + _STALE_ROOM:
+            entries = zip(self._line[self._head :], self._arrivals[self._head :], strict=True)
+            here = dict.fromkeys(entry for entry in entries if stands(entry[0]))
+            self._line, self._arrivals = [id_ for id_, _ in here], array("d", [at for _, at in here])
+            self._head = 0
+
+
+def _all(known: bytes | tuple[bytes, ...]) -> tuple[bytes, ...]:
+    return known if isinstance(known, tuple) else (known,)

@@ -57,8 +57,8 @@ def _holders(desk: Desk, positions: Collection[Position], known: dict[Position, 
     wanted = set(positions) - found.keys()
     if not wanted:
         return found
-    for id_, each in live.items():
-        for position in each.positions[each.settled :]:
+    for id_, unsettled in live.open_records():
+        for position in unsettled:
             if position in wanted:
                 found[position] = id_
                 wanted.discard(position)

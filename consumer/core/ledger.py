@@ -1,9 +1,13 @@
 """Which offsets may be committed: those below which every record is settled."""
 
-from collections import deque
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping
 
 from consumer.core.model import Position, TopicPartition
+
+# So many settled records, and as many as there are others, stand before the head until they are forgotten together.
+_SETTLED_ROOM = 1024
 
 
 class Ledger:
@@ -35,8 +39,9 @@ class Ledger:
         ValueError when more parts are settled than are open.
         """
         account = self._accounts.get(position[:2])
-        if account is not None and position[2] in account.parts:
-            account.settle(position[2], parts)
+        place = None if account is None else account.place(position[2])
+        if account is not None and place is not None:
+            account.settle(place, parts)
         elif not self._cleared:
             raise ValueError(f"{position} is settled already, or was never opened")
 
@@ -58,22 +63,23 @@ class Ledger:
     def span(self, topic_partition: TopicPartition) -> int:
         """Records held in a partition: from the first unsettled one to the newest."""
         account = self._accounts.get(topic_partition)
-        return len(account.offsets) if account else 0
+        return account.span if account else 0
 
     @property
     def spans(self) -> int:
         """Records held in all partitions."""
-        return sum(len(account.offsets) for account in self._accounts.values())
+        return sum(account.span for account in self._accounts.values())
 
     def oldest(self, topic_partition: TopicPartition) -> Position | None:
         """The first unsettled record of a partition."""
         account = self._accounts.get(topic_partition)
-        return Position(*topic_partition, account.offsets[0]) if account and account.offsets else None
+        return Position(*topic_partition, account.offsets[account.head]) if account and account.span else None
 
     def is_open(self, position: Position) -> bool:
         """Whether parts of this record are still unsettled."""
         account = self._accounts.get(position.topic_partition)
-        return account is not None and account.parts.get(position.offset, 0) > 0
+        place = None if account is None else account.place(position.offset)
+        return account is not None and place is not None and account.parts[place] > 0
 
     def clear(self) -> None:
         """Let everything go: the partitions belong to somebody else now."""
@@ -82,39 +88,55 @@ class Ledger:
 
 
 class _Account:
-    """One partition. `offsets` begins with an unsettled one or is empty; `parts` has exactly the same offsets."""
+    """One partition. From `head` on its `offsets` stand in order, beside each what is open of its `parts`; the one at
+    the head is not settled. Numbers in arrays, for a record may wait long among very many."""
 
-    __slots__ = ("committed", "following", "newest", "offsets", "parts", "topic_partition")
+    __slots__ = ("committed", "following", "head", "newest", "offsets", "parts", "topic_partition")
 
     def __init__(self, topic_partition: TopicPartition) -> None:
         self.topic_partition = topic_partition
-        self.offsets: deque[int] = deque()
-        self.parts: dict[int, int] = {}
+        self.offsets = array("q")
+        self.parts = array("i")
+        self.head = 0
         self.newest = -1
         self.following = -1
         self.committed = -1
+
+    @property
+    def span(self) -> int:
+        return len(self.offsets) - self.head
+
+    def place(self, offset: int) -> int | None:
+        """Where a record stands; None when all up to it are settled, or it was never opened."""
+        offsets = self.offsets
+        place = bisect_left(offsets, offset, self.head)
+        return place if place < len(offsets) and offsets[place] == offset else None
 
     def open(self, offset: int, parts: int) -> None:
         if offset <= self.newest or parts < 0:
             raise ValueError(f"offset {offset} with {parts} parts cannot follow offset {self.newest}")
         self.newest = offset
-        if parts or self.offsets:
+        if parts or self.head < len(self.parts):
             self.offsets.append(offset)
-            self.parts[offset] = parts
+            self.parts.append(parts)
         else:
             self.following = offset + 1
 
-    def settle(self, offset: int, parts: int) -> None:
-        left = self.parts[offset] - parts
+    def settle(self, place: int, parts: int) -> None:
+        left = self.parts[place] - parts
         if left < 0 or parts < 1:
+            offset = self.offsets[place]
             raise ValueError(f"{parts} parts of offset {offset} cannot be settled, {left + parts} are open")
-        self.parts[offset] = left
-        if not left and offset == self.offsets[0]:
+        self.parts[place] = left
+        if not left and place == self.head:
             self._advance()
 
     def _advance(self) -> None:
-        offsets, parts = self.offsets, self.parts
-        while offsets and not parts[offsets[0]]:
-            offset = offsets.popleft()
-            del parts[offset]
-            self.following = offset + 1
+        parts, head, end = self.parts, self.head, len(self.parts)
+        while head < end and not parts[head]:
+            head += 1
+        self.following = self.offsets[head - 1] + 1
+        if head > _SETTLED_ROOM + end - head:
+            del self.offsets[:head], parts[:head]
+            head = 0
+        self.head = head

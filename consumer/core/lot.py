@@ -4,11 +4,12 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop, heappush
 
-from consumer.core.books import Books, Live, Place
+from consumer.core.books import Books
 from consumer.core.model import Command, Ended, Outcome, Quiet
 from consumer.core.outbox import Outbox
 from consumer.core.parking import Parking, Sleeper
 from consumer.core.quiet import Nights
+from consumer.core.shelf import Live, Place
 
 # Who sleeps for less is not worth a record.
 SHORT_SECONDS = 60.0
@@ -60,8 +61,7 @@ class Lot:
         if begun:
             for quiet in begun:
                 del self._begins[quiet]
-            waiting = (live for live in self._books.live.values() if live.place is Place.WAITING)
-            self._drowsy.extend(live.command.id for live in waiting if live.command.quiet in begun)
+            self._drowsy.extend(self._books.live.of_quiet(begun))
 
     def _retire(self, live: Live, now: float) -> Iterable[Ended]:
         command = live.command

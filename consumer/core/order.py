@@ -61,7 +61,7 @@ class Order:
         entry = self._entries.get(group)
         if entry is None:
             self._insert(group)
-        elif not group.commands:
+        elif not group.size:
             self._remove(entry)
         elif abs(self._turn(group) - entry.turn) > _MOVED * group.within_seconds:
             self._remove(entry)

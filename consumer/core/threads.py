@@ -1,88 +1,70 @@
 """The order within threads: who waits, and who is in flight or in doubt."""
 
-from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 
 _NEVER = float("-inf")
 
 
-class _Thread:
-    __slots__ = ("flying", "ids", "rank")
-
-    def __init__(self) -> None:
-        # All that wait have one rank: a newer one replaces the older, an older one does not come in.
-        self.rank = 0
-        self.ids: tuple[bytes, ...] = ()
-        self.flying: Counter[int] | None = None
-
-
 class Threads:
-    """Threads of which something waits or flies; the others take no room."""
+    """Threads of which something waits or flies; the others take no room. `rank` tells that of a command that waits.
 
-    def __init__(self) -> None:
-        self._threads: dict[int, _Thread] = {}
+    All that wait on a thread have one rank: a newer one replaces the older, an older one does not come in.
+    """
+
+    def __init__(self, rank: Callable[[bytes], int]) -> None:
+        self._rank = rank
+        # Nearly always one waits, and then it stands here without a tuple around it.
+        self._waiting: dict[int, bytes | tuple[bytes, ...]] = {}
+        # The ranks in flight or in doubt, the lowest first.
+        self._flying: dict[int, tuple[int, ...]] = {}
 
     def newest(self, thread: int, attempted: int | None) -> float:
         """The highest rank that waits, flies or was ever attempted."""
-        known = self._threads.get(thread)
-        ranks = [] if attempted is None else [attempted]
-        if known is not None:
-            ranks.extend(known.flying or ())
-            if known.ids:
-                ranks.append(known.rank)
-        return max(ranks, default=_NEVER)
+        waiting = self.waiting(thread)
+        ranks = [_NEVER if attempted is None else attempted, *self._flying.get(thread, ())]
+        return max(ranks) if not waiting else max(*ranks, self._rank(waiting[0]))
 
-    def waiting(self, thread: int) -> Collection[bytes]:
+    def waiting(self, thread: int) -> Sequence[bytes]:
         """The ids of those that wait, all of one rank."""
-        known = self._threads.get(thread)
-        return known.ids if known is not None else ()
+        known = self._waiting.get(thread, ())
+        return known if isinstance(known, tuple) else (known,)
 
-    def older(self, thread: int, rank: int) -> Collection[bytes]:
+    def older(self, thread: int, rank: int) -> Sequence[bytes]:
         """The ids of those that wait with a lower rank."""
-        known = self._threads.get(thread)
-        return known.ids if known is not None and known.rank < rank else ()
+        waiting = self.waiting(thread)
+        return waiting if waiting and self._rank(waiting[0]) < rank else ()
 
     def newer(self, thread: int, rank: int) -> bool:
         """Whether one with a higher rank waits."""
-        known = self._threads.get(thread)
-        return known is not None and bool(known.ids) and known.rank > rank
+        waiting = self.waiting(thread)
+        return bool(waiting) and self._rank(waiting[0]) > rank
 
     def holds(self, thread: int, rank: int) -> bool:
         """Whether something older is in flight or in doubt."""
-        known = self._threads.get(thread)
-        return known is not None and known.flying is not None and min(known.flying) < rank
+        known = self._flying.get(thread)
+        return known is not None and known[0] < rank
 
-    def wait(self, thread: int, rank: int, id_: bytes) -> None:
-        known = self._threads.get(thread)
-        if known is None:
-            known = self._threads[thread] = _Thread()
-        known.rank = rank
-        known.ids = (*known.ids, id_)
+    def wait(self, thread: int, id_: bytes) -> None:
+        waiting = self.waiting(thread)
+        self._waiting[thread] = (*waiting, id_) if waiting else id_
 
     def leave(self, thread: int, id_: bytes) -> None:
-        known = self._threads[thread]
-        known.ids = tuple(other for other in known.ids if other != id_)
-        self._tidy(thread, known)
+        rest = tuple(other for other in self.waiting(thread) if other != id_)
+        if rest:
+            self._waiting[thread] = rest
+        else:
+            del self._waiting[thread]
 
     def fly(self, thread: int, rank: int) -> None:
-        known = self._threads.get(thread)
-        if known is None:
-            known = self._threads[thread] = _Thread()
-        if known.flying is None:
-            known.flying = Counter()
-        known.flying[rank] += 1
+        self._flying[thread] = tuple(sorted((*self._flying.get(thread, ()), rank)))
 
     def land(self, thread: int, rank: int) -> None:
         """Raises ValueError when nothing of that rank flies."""
-        known = self._threads.get(thread)
-        if known is None or known.flying is None or rank not in known.flying:
+        ranks = list(self._flying.get(thread, ()))
+        if rank not in ranks:
             raise ValueError(f"nothing of rank {rank} is in flight on thread {thread:016x}")
-        known.flying[rank] -= 1
-        if not known.flying[rank]:
-            del known.flying[rank]
-            known.flying = known.flying or None
-            self._tidy(thread, known)
-
-    def _tidy(self, thread: int, known: _Thread) -> None:
-        if not known.ids and known.flying is None:
-            del self._threads[thread]
+        ranks.remove(rank)
+        if ranks:
+            self._flying[thread] = tuple(ranks)
+        else:
+            del self._flying[thread]

@@ -3,9 +3,9 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from consumer.core.books import Place
 from consumer.core.desk import Desk
 from consumer.core.model import Command, Position
+from consumer.core.shelf import Place
 
 
 class Where(StrEnum):

@@ -14,7 +14,7 @@ from consumer.core.price import TurnAndPrice
 from consumer.core.prices import Prices
 from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment, weighted_slack
-from tests.core.waiting import command, group, terms
+from tests.core.waiting import command, group, leave, terms
 
 WITHIN = 1800.0
 GAP = 1.0
@@ -113,7 +113,7 @@ def test_a_group_that_an_earlier_parcel_took_is_passed_over() -> None:
         groups = crowd(4, due_in)
         walk = brisk_line(order_of(groups), moment, Prices())
         assert next(walk).groups == (groups[0],)
-        groups[1].discard(next(iter(groups[1].commands)))
+        leave(groups[1], groups[1].first())
         assert titles(walk) == [("order 2", 1), ("order 3", 1)]
 
 
@@ -121,7 +121,7 @@ def test_a_small_group_that_waited_for_the_rest_of_the_room_may_be_gone_by_then(
     groups = crowd(400, 50.0, "coarse")
     walk = brisk_line(order_of(groups), NOW, Prices())
     assert titles([next(walk)]) == [("order 0", 1)]
-    groups[1].discard(next(iter(groups[1].commands)))
+    leave(groups[1], groups[1].first())
     assert titles([next(walk)]) == [("order 2", 1)]
 
 
@@ -172,7 +172,7 @@ def test_without_a_quota_what_an_earlier_parcel_took_is_passed_over() -> None:
     first, second = small("A", 10.0), small("B", 20.0)
     line = free_line(order_of([first, second]), FREE, Prices())
     assert next(line).message.title == "A"
-    second.discard(second.first().id)
+    leave(second, second.first())
     assert list(line) == []
 
 

@@ -4,7 +4,7 @@ from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure, Priority
 from consumer.core.order import Order
 from consumer.core.sizes import Sizes
-from tests.core.waiting import command, group, terms
+from tests.core.waiting import command, group, join, leave, terms
 
 REPEAT = OnUnsure.REPEAT
 
@@ -36,11 +36,11 @@ def test_a_group_that_grows_moves_forward_and_one_that_ends_is_gone() -> None:
     order = order_of(grown, other)
     assert titles(order) == ["B", "A"]
     for _ in range(20):
-        grown.add(command("A", arrived=5.0))
+        join(grown, command("A", arrived=5.0))
         order.see(grown)
     assert titles(order) == ["A", "B"]
-    for id_ in list(grown.commands):
-        grown.discard(id_)
+    for each in list(grown):
+        leave(grown, each)
     order.see(grown)
     assert titles(order) == ["B"]
 
@@ -49,7 +49,7 @@ def test_a_group_that_hardly_changed_stays_where_it_is() -> None:
     grown = group(command("A"))
     order = order_of(grown)
     (before,) = (row.first for _, row in order.rows)
-    grown.add(command("A"))
+    join(grown, command("A"))
     order.see(grown)
     assert [row.first for _, row in order.rows] == [before]
 
@@ -64,7 +64,7 @@ def test_a_coarser_wording_knows_all_who_may_go_in_it() -> None:
     order = order_of(*ladders, rigid, group(command("shop")))
     assert (company(order, "shop"), company(order, "any"), company(order, "else")) == (["A"], ["B", "A"], [])
     for each in ladders:
-        each.discard(next(iter(each.commands)))
+        leave(each, each.first())
         order.see(each)
     assert (company(order, "shop"), company(order, "any")) == ([], [])
     assert order.steps == 0

@@ -135,16 +135,16 @@ class OutboxAgainstItsPromises(RuleBasedStateMachine):
         outbox = self.outbox
         assert outbox.waiting == len(self.waiting)
         assert outbox.oldest == min((command.arrived for command in self.waiting.values()), default=None)
-        shown = {id_: group for group in outbox.groups() for id_ in group.commands}
+        shown = {command.id: group for group in outbox.groups() for command in group}
         assert set(shown) <= set(self.waiting)
         assert outbox.open_count == len(shown)
         for group in outbox.groups():
-            assert group.size == len({command.recipient for command in group.commands.values()}) > 0
-            assert group.oldest == min(command.arrived for command in group.commands.values())
+            assert group.size == len({command.recipient for command in group}) > 0
+            assert group.oldest == min(command.arrived for command in group) == group.first().arrived
 
     @invariant()
     def held_is_what_stands_behind_something_older(self) -> None:
-        shown = {id_ for group in self.outbox.groups() for id_ in group.commands}
+        shown = {command.id for group in self.outbox.groups() for command in group}
         for id_, command in self.waiting.items():
             behind = command.thread is not None and self.lowest_flying(command.thread) < command.rank
             assert not (behind and id_ in shown)

@@ -2,10 +2,12 @@
 
 from itertools import count
 
-from consumer.core.group import Group, group_key
+from consumer.core.group import Group
 from consumer.core.model import Command, Message, OnUnsure, Priority, Terms
+from consumer.core.shelf import Live, Place, Shelf
 
 _NUMBERS = count()
+SHELF = Shelf()
 READY = Message("Your order is ready", "Come and fetch it")
 
 
@@ -52,7 +54,19 @@ def command(
 
 
 def group(*commands: Command) -> Group:
-    made = Group(commands[0], group_key(commands[0]))
+    made = Group(commands[0], SHELF)
     for each in commands:
-        made.add(each)
+        join(made, each)
     return made
+
+
+def join(group: Group, command: Command) -> None:
+    """It waits in the group."""
+    SHELF.add(Live(command, [], Place.LOOSE, group=group))
+    group.add(command)
+
+
+def leave(group: Group, command: Command) -> None:
+    """It waits there no more."""
+    SHELF.pop(command.id)
+    group.discard(command)

@@ -143,7 +143,7 @@ MUTANTS = (
     Mutant(
         "a record is settled by its first part",
         f"{LEDGER}:_Account.settle",
-        "left = self.parts[offset] - parts",
+        "left = self.parts[place] - parts",
         "left = 0",
     ),
     Mutant(

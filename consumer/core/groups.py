@@ -1,0 +1,166 @@
+"""The open groups of an outbox, and the line in which its policy lets them go."""
+
+import math
+from collections.abc import Iterable, Iterator
+from copy import copy
+from itertools import count
+
+from consumer.core.earliest import Earliest
+from consumer.core.explain import Waiting, explained
+from consumer.core.group import Group, GroupKey, group_key
+from consumer.core.model import Capacity, Command, Message
+from consumer.core.order import KeepsOrder, Order
+from consumer.core.room import Room
+from consumer.core.shelf import Live, Shelf
+from consumer.core.sizes import Sizes
+from consumer.core.turn import Choice, Moment, Policy
+
+# With more groups than this a lane that sends its parcels faster than this keeps their order, for ranking them all at
+# each request costs too much (without a quota any number does); a policy that cannot has its line used for so long.
+_MANY_GROUPS = 1000
+_BRISK_SECONDS = _LINE_SECONDS = 2.0
+
+
+class Groups:
+    """Whoever stands in one has it as `Live.group`."""
+
+    def __init__(self, live: Shelf, room: Room, policy: Policy) -> None:
+        self._live = live
+        self._room = room
+        self._policy = policy
+        # Asked once: to look whether a class has all methods of a protocol takes longer than to take a command.
+        self._keeper = policy if isinstance(policy, KeepsOrder) else None
+        self._numbers = count()
+        # By what they say in full detail; nearly always one group says it.
+        self._alike: dict[Message, Group | dict[GroupKey, Group]] = {}
+        self._sizes = Sizes()
+        self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
+        self._order: Order | None = None
+        self._many = _MANY_GROUPS
+        self._line: list[Choice] = []
+        self._ranked_at = -math.inf
+
+    # --- who comes and goes -------------------------------------------------------------------------------------------
+
+    def add(self, live: Live) -> None:
+        """To its equals, or to a new group."""
+        group = live.group = self._group_for(live.command)
+        size = group.size
+        group.add(live.command)
+        self._live.rest(live.command.id)
+        self._eldest.note(group)
+        self._changed(group, size)
+
+    def remove(self, live: Live, group: Group) -> None:
+        """Out of its group."""
+        live.group, size = None, group.size
+        group.discard(live.command)
+        self._changed(group, size)
+        if not group.size:
+            self._end(group)
+
+    def _group_for(self, command: Command) -> Group:
+        message = command.wordings[0]
+        alike = self._alike.get(message)
+        if alike is None:
+            group = self._alike[message] = self._begin(command)
+            return group
+        if isinstance(alike, Group):
+            if alike.takes(command):
+                return alike
+            alike = self._alike[message] = {alike.key: alike}
+        key = group_key(command.wordings, command.terms)
+        if key not in alike:
+            alike[key] = self._begin(command)
+        return alike[key]
+
+    def _begin(self, command: Command) -> Group:
+        group = Group(command, self._live, next(self._numbers))
+        self._live.groups[group.number] = group
+        self._room.add_group(group)
+        self._keep_order()
+        return group
+
+    def _end(self, group: Group) -> None:
+        self._eldest.remove(group)
+        del self._live.groups[group.number]
+        alike = self._alike[group.message]
+        if not isinstance(alike, Group):
+            del alike[group.key]
+        if isinstance(alike, Group) or not alike:
+            del self._alike[group.message]
+        self._room.remove_group(group)
+        if len(self) < self._many // 2:
+            self._order = None
+
+    def _changed(self, group: Group, size: int) -> None:
+        """A group of that size has another one now, or another oldest command."""
+        if group.size != size:
+            self._sizes.move(size, group.size, may_coarsen=group.may_coarsen)
+        if self._order is not None:
+            self._order.see(group)
+
+    def _keep_order(self) -> None:
+        """From very many groups on, and until there are far fewer; the new one is not in it yet."""
+        if self._order is None and self._keeper is not None and len(self) > self._many:
+            self._order = self._keeper.order(self._sizes)
+            for group in self:
+                if group.size:
+                    self._order.see(group)
+
+    def clear(self) -> None:
+        """Forget the last line, now that nobody is left."""
+        self._line.clear()
+
+    # --- how they stand -----------------------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._live.groups)
+
+    def __iter__(self) -> Iterator[Group]:
+        return iter(self._live.groups.values())
+
+    @property
+    def oldest(self) -> float | None:
+        """The earliest arrival of what is open."""
+        return self._eldest.first()
+
+    def saying(self, choice: Choice) -> Iterable[Group]:
+        """Those for which the choice's message is their full wording."""
+        alike = self._alike.get(choice.message)
+        if alike is None:
+            return ()
+        groups = (alike,) if isinstance(alike, Group) else alike.values()
+        return [group for group in groups if group.terms.on_unsure is choice.on_unsure]
+
+    def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
+        """How long they take in full detail, one request a gap."""
+        return -(-self._sizes.places(capacity.recipients) // capacity.parcels) * gap_seconds
+
+    # --- the line -----------------------------------------------------------------------------------------------------
+
+    def choices(self, moment: Moment) -> Iterator[Choice]:
+        """The policy's line; of too many groups the first by their kept order, or for a little while the last line."""
+        brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
+        if self._many and not moment.gap_seconds and self._keeper is not None:
+            self._many = 0
+        self._keep_order()
+        if not brisk or len(self) <= self._many:
+            return self._policy.line(tuple(self), moment)
+        if self._order is not None and self._keeper is not None:
+            return self._keeper.brisk(self._order, moment)
+        return self._rest_of_line(moment)
+
+    def _rest_of_line(self, moment: Moment) -> Iterator[Choice]:
+        if moment.now - self._ranked_at < _LINE_SECONDS:
+            yield from self._line
+        self._ranked_at = moment.now
+        self._line = list(self._policy.line(tuple(self), moment))
+        yield from self._line
+
+    def explain(self, moment: Moment, limit: int) -> list[Waiting]:
+        """Those that go out next, as things stand; it changes nothing. Of very many, by the kept order."""
+        # A policy may remember its last decision, and this is none.
+        if self._order is not None and self._keeper is not None:
+            return explained(copy(self._keeper).brisk(self._order, moment), moment, limit)
+        return explained(copy(self._policy).line(tuple(self), moment), moment, limit)

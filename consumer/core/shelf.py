@@ -1,0 +1,198 @@
+"""Every live command once, by its id: whole while it is new or under way, and folded small while it waits for long."""
+
+from collections import deque
+from collections.abc import Collection, Hashable, Iterator
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from struct import Struct, error
+from typing import Generic, TypeVar
+
+from consumer.core.group import Group
+from consumer.core.model import Command, Position, Quiet, Terms
+
+# So many of those that came last are whole: where nothing piles up, nothing is folded.
+_WHOLE = 1024
+# Digest, thread, rank, arrived, deadline, numbers of the group and of the kind, the place, whether there is a thread,
+# how many positions, and how many of them are settled. Behind it the positions, and then the recipient.
+_FOLD = Struct("<4sQqddIHB?BB")
+_POSITION = Struct("<BHq")
+_RANK, _DEADLINE, _GROUP, _KIND = Struct("<12xq"), Struct("<28xd"), Struct("<36xI"), Struct("<40xH")
+# What a text of JSON may hold, UTF-8 may not.
+_TEXT = ("utf-8", "surrogatepass")
+
+Kind = tuple[Terms, str, Quiet | None]
+"""What many commands share: terms, source, quiet hours."""
+
+Thing = TypeVar("Thing", bound=Hashable)
+
+
+class Place(IntEnum):
+    """Where a live command is. What is parked is in the memory, and live again only when its time has come. `LOOSE` is
+    what waits in an outbox that belongs to no desk."""
+
+    WAITING = auto()
+    BOUND = auto()
+    IN_DOUBT = auto()
+    ASLEEP = auto()
+    LOOSE = auto()
+
+
+@dataclass(slots=True)
+class Live:
+    """A live command, and the records that asked for it: one command may have several, and one outcome. The first
+    `settled` of them are settled already, because the command was parked. `group` is where it is open."""
+
+    command: Command
+    positions: list[Position]
+    place: Place
+    settled: int = 0
+    group: Group | None = None
+
+
+class Shelf:
+    """A mapping of live commands by id. Only what is open in a group is ever folded; who asks for it gets it whole,
+    and may change it until somebody asks for another one."""
+
+    def __init__(self) -> None:
+        self.groups: dict[int, Group] = {}
+        self._lives: dict[bytes, Live | bytes] = {}
+        self._whole: deque[bytes] = deque()
+        self._kinds: _Numbered[Kind] = _Numbered()
+        self._topics: _Numbered[str] = _Numbered()
+
+    def __len__(self) -> int:
+        return len(self._lives)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._lives)
+
+    def __contains__(self, id_: object) -> bool:
+        return id_ in self._lives
+
+    def __getitem__(self, id_: bytes) -> Live:
+        live = self._lives[id_]
+        return self._unfold(id_, live) if isinstance(live, bytes) else live
+
+    def get(self, id_: bytes) -> Live | None:
+        live = self._lives.get(id_)
+        return self._unfold(id_, live) if isinstance(live, bytes) else live
+
+    def add(self, live: Live) -> None:
+        self._lives[live.command.id] = live
+
+    def pop(self, id_: bytes) -> Live:
+        live = self[id_]
+        del self._lives[id_]
+        return live
+
+    def clear(self) -> None:
+        self._lives.clear()
+        self._whole.clear()
+        self.groups.clear()
+
+    # --- what is asked without unfolding ------------------------------------------------------------------------------
+
+    def command(self, id_: bytes) -> Command:
+        return self[id_].command
+
+    def stands_in(self, id_: bytes, group: Group) -> bool:
+        """Whether the command is open in that group."""
+        live = self._lives.get(id_)
+        if isinstance(live, bytes):
+            return bool(_GROUP.unpack_from(live)[0] == group.number)
+        return live is not None and live.group is group
+
+    def rank(self, id_: bytes) -> int:
+        live = self._lives[id_]
+        return int(_RANK.unpack_from(live)[0]) if isinstance(live, bytes) else live.command.rank
+
+    def open_until(self, id_: bytes) -> float | None:
+        """The deadline of what is open; None of anything else."""
+        live = self._lives.get(id_)
+        if isinstance(live, bytes):
+            return float(_DEADLINE.unpack_from(live)[0])
+        return None if live is None or live.group is None else live.command.deadline
+
+    def of_quiet(self, quiets: Collection[Quiet]) -> Iterator[bytes]:
+        """Those that have one of these quiet hours."""
+        for id_, live in self._lives.items():
+            if (self._quiet(live) if isinstance(live, bytes) else live.command.quiet) in quiets:
+                yield id_
+
+    def _quiet(self, folded: bytes) -> Quiet | None:
+        return self._kinds.things[int(_KIND.unpack_from(folded)[0])][2]
+
+    def open_records(self) -> Iterator[tuple[bytes, list[Position]]]:
+        """Each with the records that it keeps from being settled."""
+        for id_, live in self._lives.items():
+            if isinstance(live, bytes):
+                yield id_, self._positions(live)[live[_FOLD.size - 1] :]
+            else:
+                yield id_, live.positions[live.settled :]
+
+    # --- folding ------------------------------------------------------------------------------------------------------
+
+    def rest(self, id_: bytes) -> None:
+        """It is in a group, and may be folded when enough others have come after it."""
+        self._whole.append(id_)
+        if len(self._whole) > _WHOLE:
+            oldest = self._whole.popleft()
+            if oldest != id_:
+                self._fold(oldest)
+
+    def _fold(self, id_: bytes) -> None:
+        live = self._lives.get(id_)
+        if not isinstance(live, Live) or live.group is None:
+            return
+        command, positions = live.command, live.positions
+        kind = self._kinds.number((command.terms, command.source, command.quiet))
+        try:
+            fixed = _FOLD.pack(
+                command.digest, command.thread or 0, command.rank, command.arrived, command.deadline,
+                live.group.number, kind, live.place, command.thread is not None, len(positions), live.settled,
+            )  # fmt: skip
+            placed = [_POSITION.pack(self._topics.number(topic), *where) for topic, *where in positions]
+        except error:
+            return  # Some number is too great: it stays whole.
+        self._lives[id_] = b"".join((fixed, *placed, command.recipient.encode(*_TEXT)))
+
+    def _unfold(self, id_: bytes, folded: bytes) -> Live:
+        digest, thread, rank, arrived, deadline, number, kind, place, threaded, count, settled = _FOLD.unpack_from(
+            folded
+        )
+        group, (terms, source, quiet) = self.groups[number], self._kinds.things[kind]
+        command = Command(
+            id=id_,
+            digest=digest,
+            terms=terms,
+            recipient=folded[_FOLD.size + count * _POSITION.size :].decode(*_TEXT),
+            wordings=group.wordings,
+            thread=thread if threaded else None,
+            rank=rank,
+            arrived=arrived,
+            deadline=deadline,
+            source=source,
+            quiet=quiet,
+        )
+        live = self._lives[id_] = Live(command, self._positions(folded), Place(place), settled, group)
+        self.rest(id_)
+        return live
+
+    def _positions(self, folded: bytes) -> list[Position]:
+        begin, topics = _FOLD.size, self._topics.things
+        end = begin + folded[begin - 2] * _POSITION.size
+        return [Position(topics[topic], *where) for topic, *where in _POSITION.iter_unpack(folded[begin:end])]
+
+
+class _Numbered(Generic[Thing]):
+    """Few things that many share, by a number that fits into two bytes."""
+
+    def __init__(self) -> None:
+        self.things: list[Thing] = []
+        self._numbers: dict[Thing, int] = {}
+
+    def number(self, thing: Thing) -> int:
+        number = self._numbers.setdefault(thing, len(self.things))
+        if number == len(self.things):
+            self.things.append(thing)
+        return number
