@@ -1,6 +1,8 @@
 """Journal records as bytes and back; what cannot be read is a value."""
 
-from pydantic import ValidationError
+from typing import Any, get_args
+
+from pydantic import TypeAdapter, ValidationError
 
 from consumer.core.ports import Unreadable
 from schemas.journal import JOURNAL_RECORD
@@ -9,9 +11,13 @@ from schemas.journal import AnyRecord as Entryable
 __all__ = ["Entryable", "decoded", "encoded"]
 
 
+# A union's writer asks each of its kinds; which one it is we know.
+_WRITERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in get_args(Entryable)}
+
+
 def encoded(record: Entryable) -> bytes:
     """The record as one line of JSON, UTF-8."""
-    return JOURNAL_RECORD.dump_json(record)
+    return _WRITERS[type(record)].dump_json(record)
 
 
 def decoded(value: bytes | None) -> Entryable | Unreadable:
