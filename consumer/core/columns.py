@@ -19,6 +19,6 @@ def columns_of(commands: Sequence[Command], places: Iterable[Iterable[Position]]
         ranks=[command.rank for command in commands],
         arrived=[command.arrived for command in commands],
         deadlines=[command.deadline for command in commands],
-        positions=[[(at.topic, at.partition, at.offset) for at in each] for each in places],
+        positions=[list(each) for each in places],
         quiets=[command.quiet for command in commands] if quiets and any(each.quiet for each in commands) else [],
     )
