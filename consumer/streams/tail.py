@@ -45,7 +45,7 @@ class Tail:
     def seek(self, offset: int) -> None:
         """Go on from this offset; the client is connected."""
         self._next = offset
-        self._track = Track(self.consumer, self.partition, offset)
+        self._follow()
         self.trouble = None
 
     async def take(self, timeout_seconds: float) -> Sequence[Any]:
@@ -94,7 +94,7 @@ class Tail:
         arguments = self._settings.consuming()
         if isinstance(arguments, Trouble):
             return arguments
-        # A fetch under way holds back the next seek: it must not wait long where nothing comes.
+        # A fetch under way holds back the next seek: until it is known from where to follow it must not wait long.
         wait_ms = min(self._settings.timing.fetch_wait_ms, FETCH_WAIT_MS)
         consumer = AIOKafkaConsumer(**arguments | {"fetch_max_wait_ms": wait_ms})
         try:
@@ -139,5 +139,10 @@ class Tail:
     async def _resumed(self) -> Trouble | None:
         if trouble := await self.connected():
             return trouble
-        self._track = Track(self.consumer, self.partition, self._next)
+        self._follow()
         return None
+
+    def _follow(self) -> None:
+        """Nobody seeks from here on: where nothing comes, the broker may keep its answer as long as it likes."""
+        self._track = Track(self.consumer, self.partition, self._next)
+        self.consumer._fetcher._fetch_max_wait_ms = self._settings.timing.fetch_wait_ms
