@@ -221,7 +221,7 @@ class Http:
         except BaseException:
             connection.close()
             raise
-        if reply.oversize:
+        if reply.oversize or _is_sending(connection):
             connection.close()
         else:
             connection.release()
@@ -273,6 +273,12 @@ async def _answer(connection: Connection, request: bytes, wire: _Wire) -> Reply:
     found = message.headers
     kept = {name: found[name] for name in _HEADERS_KEPT if name in found}
     return Reply(message.code, kept, text or b"", oversize=text is None)
+
+
+def _is_sending(connection: Connection) -> bool:
+    """Whether the answer came before the whole request was out: what goes out next here is still its rest."""
+    transport = connection.transport
+    return transport is not None and transport.get_write_buffer_size() > 0
 
 
 async def _bounded_body(content: aiohttp.StreamReader) -> bytes | None:

@@ -336,6 +336,16 @@ async def test_a_body_that_no_buffer_takes_at_once_arrives_whole() -> None:
     assert received == body
 
 
+async def test_an_answer_before_the_whole_request_is_out_spoils_nothing_that_comes_after_it() -> None:
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await says(OK)(reader, writer)
+        await hush(reader, writer)
+
+    async with scripted(hasty) as url, room(url, seconds=2.0) as http:
+        assert await http.post(url, bytes(50_000_000), {}) == Reply(200, {}, b"{}")
+        assert await http.post(url, b"{}", {}) == Reply(200, {}, b"{}")
+
+
 async def test_a_proxy_of_the_environment_is_not_used(
     web_server: tuple[str, list[web.Request]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
