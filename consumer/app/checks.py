@@ -202,10 +202,10 @@ def _lane_facts(setup: "Setup", name: str) -> LaneFacts:
 # --- what is not wrong enough -----------------------------------------------------------------------------------------
 
 
-def warnings_of(setup: "Setup", environ: Mapping[str, str], *, whole: bool = True) -> Iterator[str]:
+def warnings_of(setup: "Setup", environ: Mapping[str, str], *, whole: bool = True, keys: bool = True) -> Iterator[str]:
     """What people should know before they start; it stops nothing. `whole`: these are all routes that there are; else
-    nothing is told that a route with a mistake may hold against."""
-    yield from _secret_warnings(setup)
+    nothing is told that a route with a mistake may hold against. `keys`: this machine should have the secrets."""
+    yield from _secret_warnings(setup) if keys else ()
     yield from _kafka_warnings(setup)
     yield from _night_warnings(setup)
     yield from map(str, warn_routes(setup.routes, lane_facts(setup)))

@@ -60,10 +60,13 @@ class Mistakes(list[Problem]):
         self.setup = setup
 
 
-def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None) -> Setup | list[Problem]:
+def load_setup(
+    path: Path, environ: Mapping[str, str], lines: tuple[str, str] | None = None, *, keys: bool = True
+) -> Setup | list[Problem]:
     """The setup of a configuration file, or every mistake in it, in its environment and in its routes.
 
-    `lines`: a file to read in the place of Kafka and a folder to write to, seen from the working directory.
+    `lines`: a file to read in the place of Kafka and a folder to write to, seen from the working directory. `keys`:
+    warn of secrets that this machine does not have.
     """
     text = read_text(path)
     if isinstance(text, Problem):
@@ -105,7 +108,7 @@ def load_setup(path: Path, environ: Mapping[str, str], lines: tuple[str, str] | 
     # Routes are seen beside their lanes even where they or others are wrong: all at once.
     problems |= {*check_setup(setup), *check_flawed(routes.flawed, lane_facts(setup), example_files(routes.flawed))}
     whole = not (files.problems or routes.problems)
-    warnings = tuple(warnings_of(setup, environ, whole=whole))
+    warnings = tuple(warnings_of(setup, environ, whole=whole, keys=keys))
     complete = replace(setup, warnings=warnings)
     if not problems:
         return complete

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from consumer.app.cli import app
+from consumer.app.commands.shared import FINE, USAGE
 from consumer.app.setup import Mistakes, load_setup
 from tests.app.support import CONFIG, edit, write
 
@@ -57,3 +58,21 @@ def test_a_lane_without_a_quota_has_no_bound(tmp_path: Path) -> None:
     assert re.search(r"order-paid +app-push +30m +one each / 1 +no bound", told.stdout), told.output
     reach = json.loads(CliRunner().invoke(app, ["check", "-c", str(path), "-o", "json"]).stdout)["reach"]
     assert [each["pushes_per_minute"] for each in reach[0]["wordings"]] == [None, None]
+
+
+def test_a_machine_without_keys_checks_strictly_all_the_same(catalogue: Path) -> None:
+    """Texts are checked where no key may be; what else is worth a warning still fails."""
+    strict = ["check", "-c", str(catalogue), "--strict"]
+    failed = CliRunner().invoke(app, strict)
+    assert (failed.exit_code, "secrets/imshop.key" in failed.stderr) == (USAGE, True)
+    passed = CliRunner().invoke(app, [*strict, "--without-secrets"])
+    assert (passed.exit_code, "warning" in passed.output) == (FINE, False)
+    edit(catalogue / "routes" / "staff.yaml", "ttl: 4h", "until: 2020-01-01T00:00:00Z\n  ttl: 4h")
+    failed = CliRunner().invoke(app, [*strict, "--without-secrets"])
+    assert (failed.exit_code, "until has passed" in failed.stderr, "secrets/" in failed.stderr) == (USAGE, True, False)
+
+
+def test_keys_are_not_missed_beside_mistakes_either(catalogue: Path) -> None:
+    edit(catalogue / "routes" / "staff.yaml", "ttl: 4h", "ttl: 4")
+    told = CliRunner().invoke(app, ["check", "-c", str(catalogue), "--without-secrets"])
+    assert (told.exit_code, "secrets/" in told.stderr) == (USAGE, False)

@@ -23,6 +23,9 @@ def check(
         bool, typer.Option("--update-snapshots", help="Write down what is said of each example now.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are mistakes too.")] = False,
+    without_secrets: Annotated[
+        bool, typer.Option("--without-secrets", help="This machine has no keys, and need not: no warning of that.")
+    ] = False,
     against: Against = None,
 ) -> None:
     """Every mistake in the configuration, the routes and their examples, at once."""
@@ -32,11 +35,12 @@ def check(
     from consumer.core.reach import reaches  # noqa: PLC0415
     from consumer.core.succession import moved_routes  # noqa: PLC0415
 
-    setup = load(config, output)
+    keys = not without_secrets
+    setup = load(config, output, keys=keys)
     if update_snapshots:
         _write(setup)
     problems = list(compare_snapshots(setup))
-    problems += moved_routes(load(against, output).routes, setup.routes) if against is not None else ()
+    problems += moved_routes(load(against, output, keys=keys).routes, setup.routes) if against is not None else ()
     if problems or (strict and setup.warnings):
         told.tell_problems(problems, told.Output(output), setup.warnings)
         raise typer.Exit(USAGE)

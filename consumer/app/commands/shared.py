@@ -33,12 +33,12 @@ OutputFormat = Annotated[Format, typer.Option("--output", "-o", help="For people
 DEFAULT_CONFIG = Path("vestnik.yaml")
 
 
-def load(config: Path, output: Format, lines: tuple[str, str] | None = None) -> "Setup":
-    """The setup, or the end of the command with every mistake told."""
+def load(config: Path, output: Format, lines: tuple[str, str] | None = None, *, keys: bool = True) -> "Setup":
+    """The setup, or the end of the command with every mistake told. `keys`: warn of secrets that are not here."""
     from consumer.app import told  # noqa: PLC0415
     from consumer.app.setup import Mistakes, load_setup  # noqa: PLC0415
 
-    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ, lines)
+    setup = load_setup(config / "vestnik.yaml" if config.is_dir() else config, os.environ, lines, keys=keys)
     if isinstance(setup, list):
         warnings = setup.warnings if isinstance(setup, Mistakes) else ()
         told.tell_problems(setup, told.Output(output), warnings)
