@@ -1,13 +1,17 @@
 """A command's output again whenever one of its files is saved, until Ctrl-C."""
 
+import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
+from typing import TextIO
 
 import typer
 
 LOOK_SECONDS = 0.5
+CLEAR = "\033[2J\033[H"
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 Signature = tuple[tuple[str, int, int], ...]
@@ -24,12 +28,34 @@ def watched(
         found = signature(config, event)
         if found != seen:
             seen = found
-            typer.echo("\033[2J\033[H", nl=False)
-            # What is wrong was told; the next save may mend it.
-            with suppress(typer.Exit):
-                show()
+            _show_anew(show)
         if not wait():
             return
+
+
+def _show_anew(show: Callable[[], object]) -> None:
+    """Put what is told into the place of the former, at once: until it is ready the former stays to be read."""
+    out, err = _Held(sys.stdout), _Held(sys.stderr)
+    # What is wrong was told; the next save may mend it.
+    with suppress(typer.Exit), redirect_stdout(out), redirect_stderr(err):
+        show()
+    typer.echo(CLEAR + out.getvalue(), nl=False)
+    typer.echo(err.getvalue(), nl=False, err=True)
+
+
+class _Held(io.StringIO):
+    """What a command writes, kept; in the colours and the signs that the real stream takes."""
+
+    def __init__(self, real: TextIO) -> None:
+        super().__init__()
+        self._real = real
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._real.encoding
+
+    def isatty(self) -> bool:
+        return self._real.isatty()
 
 
 def _patience() -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 from consumer.app.cli import app
 from consumer.app.commands.shared import FAILED, FINE, PARTLY, USAGE
 from consumer.app.signals import StopRequest
-from consumer.app.watching import watched
+from consumer.app.watching import CLEAR, watched
 from consumer.catalogue import catalogue_files
 from tests.app.support import CONFIG, ROUTES, write
 
@@ -172,6 +173,26 @@ def test_a_preview_is_shown_again_whenever_a_file_is_saved(catalogue: Path, caps
 
     watched(catalogue, catalogue / "examples" / "order_paid.json", show, look)
     assert shown == [FINE, USAGE, FINE]
+
+
+def test_the_former_text_stays_until_the_new_one_is_whole(
+    catalogue: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is wiped while the files are read again; then the screen is wiped and written in one."""
+    meanwhile: list[object] = []
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+
+    def show() -> None:
+        typer.echo("read")
+        typer.echo("a mistake", err=True)
+        told = capsys.readouterr()
+        # A terminal stays one while its text is held back, so that colours stay.
+        meanwhile.extend((told.out + told.err, sys.stdout.isatty(), sys.stderr.isatty()))
+        raise typer.Exit(USAGE)
+
+    watched(catalogue, None, show, lambda: False)
+    told = capsys.readouterr()
+    assert (meanwhile, told.out, told.err) == (["", True, False], f"{CLEAR}read\n", "a mistake\n")
 
 
 def test_a_preview_of_an_event_of_one_s_own(catalogue: Path) -> None:
