@@ -212,7 +212,9 @@ class Bisection:
 
     def supersede(self, thread: int, rank: int) -> list[Command]:
         """Take out what is older than a new command of its thread."""
-        ids = self._threads.get(thread, set())
+        ids = self._threads.get(thread)
+        if ids is None:
+            return []
         cases = list(dict.fromkeys(self._case_of[id_] for id_ in ids))
         return self._drop(cases, lambda command: command.id in ids and command.rank < rank)
 

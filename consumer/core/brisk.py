@@ -39,16 +39,19 @@ def free_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
     goes in turn and full detail. Only the first of each row are looked at."""
     if not order:
         return
-    firsts = [row.first for _, row in order.rows]
-    overload = moment.now - min(first.due for first in firsts) > prices.overload_seconds
+    rows = order.rows
+    firsts = [row.first for _, row in rows]
+    overload = moment.now - min([first.due for first in firsts]) > prices.overload_seconds
 
     def place(entry: Entry) -> tuple[float, int]:
-        return (-weighted_slack(entry.group, moment) if overload else entry.turn), entry.number
+        return -weighted_slack(entry.group, moment), entry.number
 
-    on_unsure = min(firsts, key=place).group.terms.on_unsure
+    # By turn they are in order by themselves.
+    key = place if overload else None
+    on_unsure = min(firsts, key=key).group.terms.on_unsure
     looks = _FREE_LOOKS * moment.capacity.parcels
-    heads = [entry for policy, row in order.rows if policy is on_unsure for entry in islice(row, looks)]
-    for entry in sorted(heads, key=place):
+    heads = [entry for policy, row in rows if policy is on_unsure for entry in islice(row, looks)]
+    for entry in sorted(heads, key=key):
         if entry.group.size:
             yield Choice((entry.group,), entry.group.message, 0)
 

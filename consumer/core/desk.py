@@ -88,12 +88,14 @@ class Desk:
                 self._books.hold(end.command, position, Place.WAITING)
                 self._books.finish(end)
                 ended.append(end)
-            self._note(end.command, state, rejections, repeated)
+            else:
+                self._note(end.command, state, rejections, repeated)
         for command in plan.commands:
             state = self._known(command, position)
             if state is None:
                 ended.extend(self._take_up(command, position, now))
-            self._note(command, state, rejections, repeated)
+            else:
+                self._note(command, state, rejections, repeated)
         return Admitted(tuple(ended), tuple(rejections), tuple(repeated))
 
     def _known(self, command: Command, position: Position) -> str | None:
@@ -113,14 +115,12 @@ class Desk:
         self.ledger.settle(position)
         return "ended" if sleeper is None else "joined"
 
-    def _note(
-        self, command: Command, state: str | None, rejections: list[Rejection], repeated: list[tuple[str, str]]
-    ) -> None:
+    def _note(self, command: Command, state: str, rejections: list[Rejection], repeated: list[tuple[str, str]]) -> None:
         if state == "conflict":
             name = f"{command.id.hex()}-{command.digest.hex()}"
             detail = "the same event id came before with another payload"
             rejections.append(Rejection(name, "event_id_conflict", detail, command.terms.route))
-        elif state is not None:
+        else:
             self._books.planned += 1
             self._books.joined += 1
             repeated.append((command.terms.route, state))
@@ -161,8 +161,10 @@ class Desk:
         """The highest rank of its thread that was ever attempted, or that sleeps."""
         if command.thread is None:
             return None
-        ranks = (self.memory.attempted(command.thread), self.lot.newest(command))
-        return max((rank for rank in ranks if rank is not None), default=None)
+        attempted, asleep = self.memory.attempted(command.thread), self.lot.newest(command)
+        if attempted is None or asleep is None:
+            return asleep if attempted is None else attempted
+        return max(attempted, asleep)
 
     # --- requests out -------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class Groups:
         self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
         self._order: Order | None = None
         self._many = _MANY_GROUPS
+        # Without a quota a request makes nobody else wait: nothing is merged then, and every order is kept.
+        self._merges = True
         self._line: list[Choice] = []
         self._ranked_at = -math.inf
 
@@ -103,7 +105,7 @@ class Groups:
     def _keep_order(self) -> None:
         """From very many groups on, and until there are far fewer; the new one is not in it yet."""
         if self._order is None and self._keeper is not None and len(self) > self._many:
-            self._order = self._keeper.order(self._sizes)
+            self._order = self._keeper.order(self._sizes, merges=self._merges)
             for group in self:
                 if group.size:
                     self._order.see(group)
@@ -142,8 +144,11 @@ class Groups:
     def choices(self, moment: Moment) -> Iterator[Choice]:
         """The policy's line; of too many groups the first by their kept order, or for a little while the last line."""
         brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
-        if self._many and not moment.gap_seconds and self._keeper is not None:
+        self._merges = moment.gap_seconds > 0
+        if not self._merges and self._keeper is not None:
             self._many = 0
+        if self._merges and self._order is not None and not self._order.merges:
+            self._order = None
         self._keep_order()
         if not brisk or len(self) <= self._many:
             return self._policy.line(tuple(self), moment)
@@ -161,6 +166,7 @@ class Groups:
     def explain(self, moment: Moment, limit: int) -> list[Waiting]:
         """Those that go out next, as things stand; it changes nothing. Of very many, by the kept order."""
         # A policy may remember its last decision, and this is none.
-        if self._order is not None and self._keeper is not None:
-            return explained(copy(self._keeper).brisk(self._order, moment), moment, limit)
+        order = self._order
+        if order is not None and self._keeper is not None and (order.merges or not moment.gap_seconds):
+            return explained(copy(self._keeper).brisk(order, moment), moment, limit)
         return explained(copy(self._policy).line(tuple(self), moment), moment, limit)

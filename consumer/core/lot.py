@@ -169,7 +169,7 @@ class Lot:
     def _sleepers(self, command: Command) -> list[Sleeper]:
         """Who sleeps on the same thread; the woken, whom the memory keeps until they have ended, are left out."""
         thread = command.thread
-        if thread is None:
+        if thread is None or not (self._asleep or self._parked):
             return []
         parked = (each for each in self._parked.of_thread(thread) if each.command.id in self._books.parked)
         return [*self._asleep.of_thread(thread), *parked]

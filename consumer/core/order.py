@@ -21,11 +21,13 @@ class Order:
     """All open groups by their turn (`oldest + deliver_within * patience / (patience + n)`), which does not depend on
     the moment: it changes with the group alone, so nothing is sorted again.
 
-    There is a row for each priority and `on_unsure`, and one for each coarser wording, of those who may go in it.
+    There is a row for each priority and `on_unsure`, and where somebody `merges` one for each coarser wording, of those
+    who may go in it.
     """
 
-    def __init__(self, sizes: Sizes, patience: float) -> None:
+    def __init__(self, sizes: Sizes, patience: float, *, merges: bool = True) -> None:
         self.sizes = sizes
+        self.merges = merges
         self._patience = patience
         self._numbers = count()
         self._entries: dict[Group, Entry] = {}
@@ -74,7 +76,7 @@ class Order:
         entry = Entry(self._turn(group), next(self._numbers), group.due, group)
         self._entries[group] = entry
         self._row(group).add(entry)
-        if group.may_coarsen:
+        if self.merges and group.may_coarsen:
             for wording in _coarser(group):
                 self._company[wording].add(entry)
             self._note(group, 1)
@@ -83,7 +85,7 @@ class Order:
         group = entry.group
         del self._entries[group]
         self._row(group).remove(entry)
-        if group.may_coarsen:
+        if self.merges and group.may_coarsen:
             for wording in _coarser(group):
                 self._company[wording].remove(entry)
                 if not self._company[wording]:
@@ -118,8 +120,8 @@ def _count(levels: defaultdict[int, Counter[Wording]], level: int, wording: Word
 class KeepsOrder(Protocol):
     """A policy that can decide by a kept order where ranking all groups at each request would cost too much."""
 
-    def order(self, sizes: Sizes) -> Order:
-        """A new, empty one."""
+    def order(self, sizes: Sizes, *, merges: bool) -> Order:
+        """A new, empty one; without a quota nothing merges."""
         ...
 
     def brisk(self, order: Order, moment: Moment) -> Iterator[Choice]:

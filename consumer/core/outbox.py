@@ -105,7 +105,8 @@ class Outbox:
                 return tuple(request.parcels)
             if request.full:
                 break
-        self._fill(request, choices)
+        if not request.full:
+            self._fill(request, choices)
         return tuple(request.parcels)
 
     def take_probe(self, now: float, capacity: Capacity, besides: Collection[Message] = ()) -> tuple[Parcel, ...]:
@@ -307,9 +308,9 @@ class Outbox:
         told: set[str] = set()
         commands: list[Command] = []
         room = capacity if choice.most is None else min(capacity, choice.most)
-        for groups in (chosen, others):
+        for groups in filter(None, (chosen, others)):
             commands.extend(self._oldest(groups, told, room))
-        commands.extend(self._riders([*chosen, *others], told))
+        commands.extend(self._riders([group for group in (*chosen, *others) if group.size], told))
         return Parcel(choice.message, choice.level, tuple(commands)) if commands else None
 
     def _oldest(self, groups: Iterable[Group], told: set[str], room: int) -> list[Command]:

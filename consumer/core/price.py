@@ -53,8 +53,8 @@ class TurnAndPrice:
         yield first
         yield from queue.others(first, self.last_price)
 
-    def order(self, sizes: Sizes) -> Order:
-        return Order(sizes, self.prices.patience)
+    def order(self, sizes: Sizes, *, merges: bool) -> Order:
+        return Order(sizes, self.prices.patience, merges=merges)
 
     def brisk(self, order: Order, moment: Moment) -> Iterator[Choice]:
         return (brisk_line if moment.gap_seconds else free_line)(order, moment, self.prices)

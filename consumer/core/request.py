@@ -14,7 +14,8 @@ class Request:
 
     def add(self, parcel: Parcel) -> None:
         self.parcels.append(parcel)
-        self._told += len({command.recipient for command in parcel.commands})
+        if self._capacity.total is not None:
+            self._told += len({command.recipient for command in parcel.commands})
 
     @property
     def room(self) -> int:

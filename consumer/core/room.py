@@ -1,6 +1,7 @@
 """The bound of the backlog, and each source's part of it."""
 
 from collections import Counter, defaultdict
+from itertools import chain
 
 from consumer.core.group import Group
 from consumer.core.model import Bounds, Command, Message
@@ -78,5 +79,5 @@ def command_bytes(command: Command) -> int:
 
 def wordings_bytes(wordings: tuple[Message, ...]) -> int:
     """About what a group takes in memory with its texts."""
-    characters = sum(len(part) for message in wordings for part in message if part)
+    characters = sum(map(len, filter(None, chain.from_iterable(wordings))))
     return _GROUP_BYTES + _CHARACTER_BYTES * characters

@@ -20,9 +20,12 @@ class Threads:
 
     def newest(self, thread: int, attempted: int | None) -> float:
         """The highest rank that waits, flies or was ever attempted."""
-        waiting = self.waiting(thread)
-        ranks = [_NEVER if attempted is None else attempted, *self._flying.get(thread, ())]
-        return max(ranks) if not waiting else max(*ranks, self._rank(waiting[0]))
+        newest = _NEVER if attempted is None else attempted
+        if thread in self._flying:
+            newest = max(newest, self._flying[thread][-1])
+        if thread in self._waiting:
+            newest = max(newest, self._rank(self.waiting(thread)[0]))
+        return newest
 
     def waiting(self, thread: int) -> Sequence[bytes]:
         """The ids of those that wait, all of one rank."""
@@ -31,13 +34,14 @@ class Threads:
 
     def older(self, thread: int, rank: int) -> Sequence[bytes]:
         """The ids of those that wait with a lower rank."""
+        if thread not in self._waiting:
+            return ()
         waiting = self.waiting(thread)
-        return waiting if waiting and self._rank(waiting[0]) < rank else ()
+        return waiting if self._rank(waiting[0]) < rank else ()
 
     def newer(self, thread: int, rank: int) -> bool:
         """Whether one with a higher rank waits."""
-        waiting = self.waiting(thread)
-        return bool(waiting) and self._rank(waiting[0]) > rank
+        return thread in self._waiting and self._rank(self.waiting(thread)[0]) > rank
 
     def holds(self, thread: int, rank: int) -> bool:
         """Whether something older is in flight or in doubt."""
@@ -45,26 +49,25 @@ class Threads:
         return known is not None and known[0] < rank
 
     def wait(self, thread: int, id_: bytes) -> None:
-        waiting = self.waiting(thread)
-        self._waiting[thread] = (*waiting, id_) if waiting else id_
+        self._waiting[thread] = (*self.waiting(thread), id_) if thread in self._waiting else id_
 
     def leave(self, thread: int, id_: bytes) -> None:
-        rest = tuple(other for other in self.waiting(thread) if other != id_)
-        if rest:
-            self._waiting[thread] = rest
-        else:
-            del self._waiting[thread]
+        known = self._waiting.pop(thread)
+        if isinstance(known, tuple):
+            rest = tuple(other for other in known if other != id_)
+            self._waiting[thread] = rest if len(rest) > 1 else rest[0]
 
     def fly(self, thread: int, rank: int) -> None:
-        self._flying[thread] = tuple(sorted((*self._flying.get(thread, ()), rank)))
+        known = self._flying.get(thread)
+        self._flying[thread] = (rank,) if known is None else tuple(sorted((*known, rank)))
 
     def land(self, thread: int, rank: int) -> None:
         """Raises ValueError when nothing of that rank flies."""
-        ranks = list(self._flying.get(thread, ()))
-        if rank not in ranks:
+        known = self._flying.get(thread, ())
+        if rank not in known:
             raise ValueError(f"nothing of rank {rank} is in flight on thread {thread:016x}")
-        ranks.remove(rank)
-        if ranks:
-            self._flying[thread] = tuple(ranks)
+        if len(known) > 1:
+            place = known.index(rank)
+            self._flying[thread] = known[:place] + known[place + 1 :]
         else:
             del self._flying[thread]
