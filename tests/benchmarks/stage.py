@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -36,6 +37,8 @@ class Broker:
 
     bootstrap: str
     embedded: EmbeddedBroker | None = None
+    # Marks the names of this run: a real Kafka has those of earlier ones too.
+    mark: str = field(default_factory=lambda: token_hex(3))
 
     @property
     def partitions(self) -> int:
@@ -60,6 +63,15 @@ class Broker:
                 producer.poll(0)
         if producer.flush(60):
             raise TimeoutError("the broker did not take all events")
+
+    def begin(self, group: str, topic: str) -> None:
+        """Commit the beginning of every partition for a group that has no members."""
+        consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": group, "log_level": 2})
+        try:
+            places = [TopicPartition(topic, number, 0) for number in range(self.partitions)]
+            consumer.commit(offsets=places, asynchronous=False)
+        finally:
+            consumer.close()
 
     def committed(self, group: str, topic: str) -> int:
         """How many records of the topic the group has committed."""
@@ -174,15 +186,11 @@ def settled(stage: Broker, group: str, topic: str, wanted: int) -> float | None:
 
 
 def topics_for_lane(stage: Broker, lane: str) -> None:
-    """What a lane needs beside its sources."""
-    stage.make(f"vestnik.journal.{lane}", 1, **{"message.timestamp.type": "LogAppendTime"})
-    if stage.embedded is not None or "vestnik.control" not in _topics(stage):
-        for topic in ("vestnik.dead-letters", "vestnik.control"):
-            stage.make(topic, 1)
-
-
-def _topics(stage: Broker) -> set[str]:
-    return set(AdminClient({"bootstrap.servers": stage.bootstrap}).list_topics(timeout=10).topics)
+    """What a lane needs beside its sources, where it is not there yet."""
+    there = set(AdminClient({"bootstrap.servers": stage.bootstrap}).list_topics(timeout=10).topics)
+    journal = f"vestnik.journal.{lane}"
+    for topic in {journal, "vestnik.dead-letters", "vestnik.control"} - there:
+        stage.make(topic, 1, **{"message.timestamp.type": "LogAppendTime"} if topic == journal else {})
 
 
 def written(folder: Path, document: dict[str, Any], routes: list[dict[str, Any]]) -> Path:

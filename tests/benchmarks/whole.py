@@ -72,9 +72,10 @@ class Match:
     def play(self, contestant: Contestant, latency_ms: float, events: int) -> Score:
         """Start it, warm it up, measure it, stop it. Raises NotDone where it does not do its work."""
         number = next(self._numbers)
-        topic, lane = f"{self._job.name}-events-{number}", f"{self._job.name}-{number}"
+        lane = f"{self._job.name}-{self._stage.mark}-{number}"
+        topic = f"{lane}-events"
         self._stage.make(topic)
-        group = f"vestnik.{lane}" if contestant.is_ours else f"group-{number}"
+        group = f"vestnik.{lane}"
         hearing = self._provider if contestant.http else Ear(self._folder / f"{lane}.count")
         process = self._process(contestant, topic, lane, group)
         # An ear for the first event: what a process costs to start is measured by itself.
