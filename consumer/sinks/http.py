@@ -260,8 +260,9 @@ def _form_of(method: str, url: URL, headers: Mapping[str, str]) -> _Form:
 
 async def _answer(connection: Connection, request: bytes, wire: _Wire) -> Reply:
     protocol, transport = connection.protocol, connection.transport
-    if protocol is None or transport is None:
-        raise aiohttp.ClientConnectionResetError("gone before it was used")
+    # What lies there already answers no request of ours.
+    if protocol is None or transport is None or len(protocol):
+        raise aiohttp.ClientConnectionResetError("gone or spoilt before it was used")
     protocol.set_response_params(read_until_eof=True)
     wire.sent = True
     transport.write(request)

@@ -346,6 +346,26 @@ async def test_an_answer_before_the_whole_request_is_out_spoils_nothing_that_com
         assert await http.post(url, b"{}", {}) == Reply(200, {}, b"{}")
 
 
+async def test_an_answer_that_came_before_its_request_is_not_taken_for_one() -> None:
+    answered, said_more = asyncio.Event(), asyncio.Event()
+
+    async def rash(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await says(OK)(reader, writer)
+        await answered.wait()
+        await says(OK)(reader, writer)
+        said_more.set()
+        await hush(reader, writer)
+
+    async with scripted(rash) as url, room(url) as http:
+        assert await http.post(url, b"", {}) == Reply(200, {}, b"{}")
+        answered.set()
+        await said_more.wait()
+        for _ in range(10):  # turns of the loop, in which it arrives
+            await asyncio.sleep(0)
+        assert await http.post(url, b"", {}) == NotSent("connect_failed")
+        assert await http.post(url, b"", {}) == Reply(200, {}, b"{}")
+
+
 async def test_a_proxy_of_the_environment_is_not_used(
     web_server: tuple[str, list[web.Request]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
