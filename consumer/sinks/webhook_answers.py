@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import jmespath
 from jmespath.exceptions import JMESPathError
+from jmespath.visitor import TreeInterpreter
 from pydantic import Field, field_validator
 
 from consumer.core.document import Strict
@@ -16,6 +17,9 @@ from consumer.sinks.http import Reply, is_final
 
 ANSWERS_KEPT = 64
 ANSWER_KEPT_BYTES = 1024
+
+# `search` makes one for each question, which takes as long as to answer it.
+_INTERPRETER = TreeInterpreter()
 
 Meaning = tuple[Verdict, frozenset[str]]
 """The verdict, and whom the gateway does not know."""
@@ -103,7 +107,7 @@ def _meant(answer: AnswerConfig, reply: Reply, document: dict[str, Any]) -> Verd
 
 def _found(source: str, document: dict[str, Any]) -> Any:
     try:
-        return expression(source).search(document)
+        return _INTERPRETER.visit(expression(source).parsed, document)
     except (JMESPathError, RecursionError, TypeError, ValueError):
         # An expression that does not fit this answer has found nothing in it.
         return None
