@@ -15,7 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import outbox, peers, plan, standing, whole
+from tests.benchmarks import outbox, peers, plan, request, standing, whole
 
 RECORDED = Path(__file__).with_name("recorded.json")
 GROSS_LOSS = 1 / 3
@@ -60,6 +60,12 @@ def ratios(whole_job: Path, pure_way: Path) -> dict[str, float]:
     return found
 
 
+def request_ratios(one_request: Path) -> dict[str, float]:
+    """The same of one request: how many requests of the sink cost as much as a bare post."""
+    told = json.loads(one_request.read_text())["ratios"]
+    return {f"bare post/request of the sink on {loop}, CPU": round(1 / ratio, 2) for loop, ratio in told.items()}
+
+
 def table(told: Sequence[Change]) -> Table:
     made = Table(title="Ratios, more is better")
     made.add_column("ratio")
@@ -76,12 +82,13 @@ def measured(folder: Path, options: argparse.Namespace) -> dict[str, float]:
     where = ["--bootstrap", options.bootstrap] if options.bootstrap else []
     outbox.main(["--commands", str(10 * options.events), "--groups", str(5 * options.events)])
     plan.main(["--json", str(folder / "plan.json"), "--events", events])
+    request.main(["--json", str(folder / "request.json"), "--requests", events, "--rounds", "3"])
     work = ["--events", events, "--coalesced", str(5 * options.events), "--latency-ms", *options.latency_ms]
     names = ["--contestants", *options.contestants]
     whole.main(["--json", str(folder / "whole.json"), *work, *names, *where])
     if not options.brief:
         standing.main(["--waiting", str(10 * options.events), "--journal", str(50 * options.events), *where])
-    return ratios(folder / "whole.json", folder / "plan.json")
+    return ratios(folder / "whole.json", folder / "plan.json") | request_ratios(folder / "request.json")
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from consumer.demo.fakes import WebhookFake
-from tests.benchmarks import request
+from tests.benchmarks import every, request
 
 REQUESTS = 40
 
@@ -21,6 +21,9 @@ def test_each_way_is_measured_on_each_loop_beside_the_bare_post(tmp_path: Path) 
     assert all(row["requests"] == REQUESTS and row["us_per_request"] > 0 for row in told["costs"])
     assert told["ratios"].keys() == request.loops().keys()
     assert all(ratio > 0 for ratio in told["ratios"].values())
+    assert every.request_ratios(file) == {
+        f"bare post/request of the sink on {loop}, CPU": round(1 / ratio, 2) for loop, ratio in told["ratios"].items()
+    }
 
 
 async def test_both_ways_push_the_same_to_the_same_people() -> None:
