@@ -175,8 +175,9 @@ class Table(Protocol):
     async def start(self) -> None: ...
 
     async def read(self, timeout_seconds: float) -> Sequence[Row]:
-        """The next changes from the beginning on, in order, at most 500; empty when none came in time. After trouble
-        rows may come again; the last one of a key still comes last."""
+        """The next changes from the beginning on, in order, at most 500; empty when none came in time, and at once
+        when the look finds that the table is complete and empty. After trouble rows may come again; the last one of a
+        key still comes last."""
         ...
 
     async def put(self, key: bytes, value: bytes | None) -> None:

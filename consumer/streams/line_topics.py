@@ -194,8 +194,9 @@ class LinesTable:
 
     async def read(self, timeout_seconds: float) -> Sequence[Row]:
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
-        while not (rows := self._rows()):
+        deadline, was_complete = loop.time() + timeout_seconds, self.complete
+        # That there is nothing is news as well, the first time.
+        while not (rows := self._rows()) and self.complete == was_complete:
             left = deadline - loop.time()
             if left <= 0:
                 break

@@ -57,10 +57,14 @@ class KafkaTable:
         self._refused = None
 
     async def read(self, timeout_seconds: float) -> Sequence[Row]:
-        if self._end is None and (trouble := await self._begun()):
-            self._tail.trouble = trouble
-            await asyncio.sleep(min(timeout_seconds, PAUSE_SECONDS))
-            return ()
+        if self._end is None:
+            if trouble := await self._begun():
+                self._tail.trouble = trouble
+                await asyncio.sleep(min(timeout_seconds, PAUSE_SECONDS))
+                return ()
+            if self.complete:
+                # Nothing was ever said: whoever waits for the end of the table has waited enough.
+                return ()
         rows = await self._taken(timeout_seconds)
         now = asyncio.get_running_loop().time()
         if rows or self._tail.trouble is not None:

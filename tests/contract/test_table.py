@@ -40,6 +40,16 @@ async def test_an_empty_table_is_complete_after_the_first_look(world: World) -> 
     await table.stop()
 
 
+async def test_nobody_waits_for_what_an_empty_table_might_still_be_told(world: World) -> None:
+    """A lane sends nothing before it has read to the end: a look at nothing must not take as long as it may."""
+    table = world.table()
+    await table.start()
+    async with asyncio.timeout(30):
+        while not table.complete:
+            assert not await table.read(3600.0)
+    await table.stop()
+
+
 async def test_a_reader_follows_what_changes_later(world: World) -> None:
     """Complete once, and still told of what is put afterwards."""
     table, other = world.table(), world.table()
