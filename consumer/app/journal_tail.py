@@ -16,7 +16,7 @@ from consumer.app.tables import trouble_words
 from consumer.core.model import Trouble
 from consumer.core.ports import Entry, Journal, Unreadable
 from consumer.core.templates import nearest
-from schemas.journal import AnyRecord, Attempt, Claim, Columns, Landing, Outcomes, Parked, Repeat
+from schemas.journal import JOURNAL_RECORD, AnyRecord, Attempt, Claim, Columns, Landing, Outcomes, Parked, Repeat
 
 KINDS = ("claim", "attempt", "landing", "repeat", "outcomes", "parked", "unreadable")
 READ_SECONDS = 1.0
@@ -182,7 +182,7 @@ def plain(entry: Entry, *, reveal: bool) -> dict[str, Any]:
     head = {"offset": entry.offset, "at": moment(entry.timestamp)}
     if isinstance(entry.record, Unreadable):
         return {**head, "kind": "unreadable", "reason": entry.record.reason}
-    told = entry.record.model_dump(mode="json")
+    told = JOURNAL_RECORD.dump_python(entry.record, mode="json")
     return {**head, **(told if reveal else _hidden(told))}
 
 

@@ -5,7 +5,7 @@ stay as the journal wrote them, and rows are made of them when somebody asks.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import chain
 from operator import add
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from consumer.core.model import Message, OnUnsure, Quiet
 from consumer.core.slices import ENTRY_BYTES
-from schemas.journal import Attempt, AttemptParcel, Columns
+from schemas.journal import Attempt, AttemptParcel, Columns, SentMessage
 
 ID_BYTES = 12
 DIGEST_BYTES = 4
@@ -30,8 +30,7 @@ class AttemptCommands:
 
     def __init__(self, columns: Columns) -> None:
         """Raises ValueError when columns differ in length or an id or digest is not hexadecimal."""
-        count = len(columns.ids)
-        if any(len(column) != count for column in _columns(columns)):
+        if len(set(map(len, _columns(columns)))) != 1:
             raise ValueError("the columns of an attempt differ in length")
         self._columns = columns
         self.endings = packed_ends(columns.ids, columns.digests)
@@ -102,9 +101,14 @@ class OpenAttempt:
         return tuple(row for parcel in self.parcels for row in parcel.commands.rows())
 
     @property
-    def recipients(self) -> frozenset[str]:
+    def recipients(self) -> set[str]:
         """Everybody whom the request tells."""
-        return frozenset(chain.from_iterable(parcel.commands.recipients for parcel in self.parcels))
+        return set(chain.from_iterable([parcel.commands.recipients for parcel in self.parcels]))
+
+    @property
+    def endings(self) -> bytes:
+        """Id and digest of each command, sixteen bytes, one after another."""
+        return b"".join([parcel.commands.endings for parcel in self.parcels])
 
     @cached_property
     def ids(self) -> frozenset[bytes]:
@@ -118,27 +122,35 @@ def decode_parcels(parts: Sequence[Attempt]) -> tuple[OpenParcel, ...]:
     Raises ValueError when columns differ in length or an id or digest is not hexadecimal.
     """
     whole: list[list[AttemptParcel]] = []
-    for parcel in (parcel for part in parts for parcel in part.parcels):
-        if whole and whole[-1][-1].more:
-            whole[-1].append(parcel)
-        else:
-            whole.append([parcel])
+    more = False
+    for part in parts:
+        for parcel in part.parcels:
+            if more:
+                whole[-1].append(parcel)
+            else:
+                whole.append([parcel])
+            more = parcel.more
     return tuple(map(_open_parcel, whole))
 
 
 def _open_parcel(pieces: Sequence[AttemptParcel]) -> OpenParcel:
     first = pieces[0]
     columns = first.commands if len(pieces) == 1 else _joined([piece.commands for piece in pieces])
-    said = first.message
-    return OpenParcel(Message(said.title, said.text, said.link, said.image), first.wording, AttemptCommands(columns))
+    return OpenParcel(message_of(first.message), first.wording, AttemptCommands(columns))
+
+
+def message_of(sent: SentMessage) -> Message:
+    """What somebody was told, as it was written."""
+    return Message(sent.title, sent.text, sent.link, sent.image)
 
 
 def _joined(pieces: Sequence[Columns]) -> Columns:
+    names = [each.name for each in fields(Columns)]
     merged: dict[str, Any] = {
         name: list(chain.from_iterable(column))
-        for name, column in zip(Columns.model_fields, zip(*map(_columns, pieces), strict=True), strict=True)
+        for name, column in zip(names, zip(*map(_columns, pieces), strict=True), strict=True)
     }
-    return Columns.model_construct(**merged)
+    return Columns(**merged)
 
 
 def _columns(columns: Columns) -> tuple[Sequence[object], ...]:
@@ -170,7 +182,6 @@ def packed_ends(ids: Sequence[str], digests: Sequence[str]) -> bytes:
     if len(ids) != len(digests):
         raise ValueError(f"{len(ids)} ids and {len(digests)} digests")
     _check_length(ids, ID_BYTES)
-    _check_length(digests, DIGEST_BYTES)
     return _packed(list(map(add, ids, digests)), ENTRY_BYTES)
 
 
@@ -218,5 +229,5 @@ def _packed(texts: Sequence[str], size: int) -> bytes:
 
 
 def _check_length(texts: Sequence[str], size: int) -> None:
-    if any(length != 2 * size for length in set(map(len, texts))):
+    if set(map(len, texts)) - {2 * size}:
         raise ValueError(f"not {size} bytes in hexadecimal digits")

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 
 from consumer.core.attempts import ID_BYTES, decode_hex, decode_parcels, packed_ends, packed_rank, unpacked_rank
@@ -150,6 +151,9 @@ class Memory:
     def _take_part(self, part: Attempt, entry: Entry) -> None:
         if part.epoch < self.epoch or part.id in self._open or part.id in self._landed:
             return
+        if part.parts == 1:
+            self._open_attempt([part], entry)
+            return
         parts = self._parts.setdefault(part.id, {})
         parts.setdefault(part.part, part)
         if part.part == part.parts:
@@ -162,10 +166,11 @@ class Memory:
         if len(parts) != last.parts:
             raise ValueError(f"attempt {last.id} lacks parts")
         parcels = decode_parcels(parts)
-        ranks = b"".join(parcel.commands.ranks for parcel in parcels)
-        marketing = frozenset(route for part in parts for route in part.marketing)
+        ranks = b"".join([parcel.commands.ranks for parcel in parcels])
+        marketing = frozenset(chain.from_iterable([part.marketing for part in parts]))
+        on_unsure = OnUnsure.STOP if last.on_unsure == "stop" else OnUnsure.REPEAT
         self._open[last.id] = OpenAttempt(
-            last.id, last.epoch, entry.offset, entry.timestamp, OnUnsure(last.on_unsure), parcels, marketing
+            last.id, last.epoch, entry.offset, entry.timestamp, on_unsure, parcels, marketing
         )
         self._attempt(ranks, entry.timestamp)
 
@@ -177,12 +182,12 @@ class Memory:
         attempt = self._open.get(landing.attempt)
         if attempt is None:
             return
-        endings = b"".join(parcel.commands.endings for parcel in attempt.parcels)
+        endings = attempt.endings
         count = len(endings) // ENTRY_BYTES
         ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * count
         if len(ends) != count:
             raise ValueError(f"landing of {attempt.id} has {len(ends)} outcomes for {count} commands")
-        doubtful = frozenset(decode_hex(landing.doubtful, ID_BYTES))
+        doubtful = frozenset(decode_hex(landing.doubtful, ID_BYTES)) if landing.doubtful else None
         self._close(attempt, landing, at)
         self._part(endings, ends, landing.tried, at)
         if doubtful:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads
+from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads, message_of
 from consumer.core.columns import columns_of
 from consumer.core.model import Command, Message, OnUnsure, Position, Priority, Quiet, Terms
 from consumer.core.room import command_bytes
@@ -121,13 +121,12 @@ def _record(sleepers: Sequence[Sleeper], epoch: int, reason: str) -> Parked:
     places: tuple[Mapping[object, int], ...] = tuple(
         {each: number for number, each in enumerate(table)} for table in (terms, ladders, quiets)
     )
-    # As with the columns: the values are ours and typed already.
-    return Parked.model_construct(
+    return Parked(
         epoch=epoch,
         reason=reason,
         terms=[_written_terms(each) for each in terms],
-        ladders=[[SentMessage.model_construct(**message._asdict()) for message in each] for each in ladders],
-        quiets=[ParkedQuiet.model_construct(**each._asdict()) for each in quiets],
+        ladders=[[SentMessage(**message._asdict()) for message in each] for each in ladders],
+        quiets=[ParkedQuiet(**each._asdict()) for each in quiets],
         commands=columns_of(commands, (sleeper.positions for sleeper in sleepers)),
         until=[sleeper.until for sleeper in sleepers],
         term=[places[0][command.terms] for command in commands],
@@ -137,7 +136,7 @@ def _record(sleepers: Sequence[Sleeper], epoch: int, reason: str) -> Parked:
 
 
 def _written_terms(terms: Terms) -> ParkedTerms:
-    return ParkedTerms.model_construct(
+    return ParkedTerms(
         route=terms.route,
         priority=terms.priority.value,
         deliver_within_seconds=terms.deliver_within_seconds,
@@ -152,7 +151,7 @@ def sleepers_of(record: Parked) -> list[Sleeper]:
     """The commands of a record, whole. Raises ValueError where its columns do not fit together."""
     columns = record.commands
     terms = [_terms(each) for each in record.terms]
-    ladders = [tuple(Message(**message.model_dump()) for message in each) for each in record.ladders]
+    ladders = [tuple(map(message_of, ladder)) for ladder in record.ladders]
     quiets = [Quiet(each.start, each.end, each.zone, each.drop) for each in record.quiets]
     rows = zip(
         decode_hex(columns.ids, ID_BYTES),

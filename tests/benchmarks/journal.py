@@ -12,7 +12,7 @@ import json
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -147,7 +147,7 @@ def _forgotten(work: Iterable[object]) -> None:
 
 def _again(record: AnyRecord) -> AnyRecord:
     """The record as it was when it was made: without what was worked out of it since."""
-    return type(record).model_construct(**record.__dict__)
+    return replace(record)
 
 
 def _landed(made: Sequence[Request]) -> Step:

@@ -1,5 +1,7 @@
 """Read from the outside, a journal says of each command how it ended first."""
 
+from typing import Any
+
 import pytest
 
 from consumer.core.hindsight import FirstEnd, Hindsight
@@ -17,8 +19,8 @@ def read(*records: Claim | Landing | object) -> Hindsight:
     return hindsight
 
 
-def landing(name: str, **fields: object) -> Landing:
-    return Landing.model_validate({"attempt": name, "epoch": 1, "verdict": "delivered", **fields})
+def landing(name: str, **fields: Any) -> Landing:
+    return Landing(**{"attempt": name, "epoch": 1, "verdict": "delivered", **fields})
 
 
 def end(hindsight: Hindsight, number: int) -> Outcome | None:

@@ -24,7 +24,8 @@ from consumer.core.model import (
     Verdict,
 )
 from consumer.core.ports import Entry
-from schemas.journal import JOURNAL_RECORD, Attempt, Claim, Landing
+from consumer.streams.codec import decoded, encoded
+from schemas.journal import Attempt, Claim, Landing
 
 MESSAGE = Message("Заказ", "готов", "shop://orders/1")
 
@@ -54,7 +55,7 @@ def test_an_attempt_reads_back_as_it_was_written_whatever_its_size() -> None:
     places = {command.id: [Position("orders", 1, command.rank)] for command in big.commands}
     records = attempt_records(big, places)
     assert [(record.part, record.parts) for record in records] == [(1, 3), (2, 3), (3, 3)]
-    read = [JOURNAL_RECORD.validate_json(record.model_dump_json()) for record in records]
+    read = [decoded(encoded(record)) for record in records]
     memory = memory_of(Claim(epoch=1, member="me"), *(record for record in read if isinstance(record, Attempt)))
     attempt = memory.open_attempts["1.1"]
     assert [row.id for row in attempt.commands] == [command.id for command in big.commands]

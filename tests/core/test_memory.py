@@ -1,6 +1,8 @@
 """A lane remembers what its journal says, and nothing else."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -33,8 +35,8 @@ def claim(epoch: int, member: str = "a") -> Claim:
     return Claim(epoch=epoch, member=member)
 
 
-def landing(name: str, **fields: object) -> Landing:
-    return Landing.model_validate({"attempt": name, "epoch": 1, "verdict": "delivered", **fields})
+def landing(name: str, **fields: Any) -> Landing:
+    return Landing(**{"attempt": name, "epoch": 1, "verdict": "delivered", **fields})
 
 
 def test_an_empty_journal_has_no_owner() -> None:
@@ -205,11 +207,12 @@ def test_a_rank_out_of_range_is_remembered_as_the_nearest() -> None:
 
 
 def uneven() -> Columns:
-    return columns([1, 2]).model_copy(update={"ranks": [1]})
+    return replace(columns([1, 2]), ranks=[1])
 
 
 def not_hex(column: str, text: str) -> Callable[[], Columns]:
-    return lambda: columns([1], thread=7).model_copy(update={column: [text]})
+    texts: dict[str, Any] = {column: [text]}
+    return lambda: replace(columns([1], thread=7), **texts)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +233,7 @@ def test_a_landing_with_the_wrong_number_of_outcomes_leaves_its_attempt_open() -
 
 
 def test_outcomes_with_uneven_columns_end_nobody() -> None:
-    record = outcomes(1, [1, 2]).model_copy(update={"digests": [digest(1).hex()]})
+    record = replace(outcomes(1, [1, 2]), digests=[digest(1).hex()])
     memory = told(claim(1), record)
     assert (memory.unreadable, memory.ended(command_id(1))) == (1, None)
 

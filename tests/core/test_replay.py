@@ -18,7 +18,7 @@ from consumer.core.plan import LaneProfile, Planner
 from consumer.core.profile import Mode
 from consumer.core.replay import Asked, Forecast, Foresight, Outlook
 from consumer.core.replay_quota import Pace, Sayings
-from schemas.journal import AnyRecord, Claim, Landing, Outcomes
+from schemas.journal import AnyRecord, Claim, Landing, OutcomeName, Outcomes
 from tests.core.formats import structured
 from tests.core.journal import Log, attempt, parcel
 from tests.core.journal import columns as plain_columns
@@ -80,10 +80,10 @@ def command(event: dict[str, Any] | None = None) -> Command:
     return planned(Planner(PROFILE, routes()).plan(record(event or order()))).commands[0]
 
 
-def ended(outcome: str, id_: bytes | None = None, digest: bytes | None = None) -> Outcomes:
+def ended(outcome: OutcomeName, id_: bytes | None = None, digest: bytes | None = None) -> Outcomes:
     one = command()
     ids, digests = [(id_ or one.id).hex()], [(digest or one.digest).hex()]
-    return Outcomes.model_validate({"epoch": 1, "outcome": outcome, "ids": ids, "digests": digests, "routes": ["x"]})
+    return Outcomes(epoch=1, outcome=outcome, ids=ids, digests=digests, routes=["x"])
 
 
 def told(*records: AnyRecord, **more: Any) -> Mapping[tuple[str, str], int]:
@@ -98,7 +98,7 @@ def test_what_never_ended_and_is_still_true_would_be_told() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["delivered", "expired", "superseded", "suppressed", "refused", "unknown"])
-def test_what_the_journal_has_ended_is_not_told_and_it_says_how_it_ended(outcome: str) -> None:
+def test_what_the_journal_has_ended_is_not_told_and_it_says_how_it_ended(outcome: OutcomeName) -> None:
     case = Case(journal=[ended(outcome)]).see(order())
     assert case.fates == {(outcome, "journal"): 1}
     assert (case.forecast.told, case.forecast.people) == (0, 0)
@@ -111,7 +111,7 @@ def test_an_event_id_that_was_used_with_another_payload_is_a_conflict() -> None:
 
 def test_what_a_lane_has_in_its_hands_is_left_to_it() -> None:
     one = command()
-    commands = plain_columns([1]).model_copy(update={"ids": [one.id.hex()], "digests": [one.digest.hex()]})
+    commands = replace(plain_columns([1]), ids=[one.id.hex()], digests=[one.digest.hex()])
     flying = attempt("1.1", parcel(commands))
     assert told(Claim(epoch=1, member="a"), flying) == {("waiting", "in_doubt"): 1}
     ((parked, _),) = parked_records([Sleeper(one, NOW + HOUR)], 1, "quiet_hours")
