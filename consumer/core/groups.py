@@ -4,8 +4,8 @@ import math
 from collections.abc import Iterable, Iterator
 from copy import copy
 from itertools import count
+from operator import attrgetter
 
-from consumer.core.earliest import Earliest
 from consumer.core.explain import Waiting, explained
 from consumer.core.group import Group, GroupKey, group_key
 from consumer.core.model import Capacity, Command, Message
@@ -34,7 +34,6 @@ class Groups:
         # By what they say in full detail; nearly always one group says it.
         self._alike: dict[Message, Group | dict[GroupKey, Group]] = {}
         self._sizes = Sizes()
-        self._eldest: Earliest[Group] = Earliest(lambda group: group.oldest)
         self._order: Order | None = None
         self._many = _MANY_GROUPS
         # Without a quota a request makes nobody else wait: nothing is merged then, and every order is kept.
@@ -50,7 +49,6 @@ class Groups:
         size = group.size
         group.add(live.command)
         self._live.rest(live.command.id)
-        self._eldest.note(group)
         self._changed(group, size)
 
     def remove(self, live: Live, group: Group) -> None:
@@ -84,7 +82,6 @@ class Groups:
         return group
 
     def _end(self, group: Group) -> None:
-        self._eldest.remove(group)
         del self._live.groups[group.number]
         alike = self._alike[group.message]
         if not isinstance(alike, Group):
@@ -124,8 +121,8 @@ class Groups:
 
     @property
     def oldest(self) -> float | None:
-        """The earliest arrival of what is open."""
-        return self._eldest.first()
+        """The earliest arrival of what is open. Asked about once a second: to keep it at hand costs more."""
+        return min(map(attrgetter("oldest"), self), default=None)
 
     def saying(self, choice: Choice) -> Iterable[Group]:
         """Those for which the choice's message is their full wording."""

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Sequence
 from heapq import heapify, heappop, heapreplace
 
 from consumer.core.deadlines import Deadlines
-from consumer.core.earliest import Earliest
 from consumer.core.explain import Waiting
 from consumer.core.group import Group
 from consumer.core.groups import Groups
@@ -33,7 +32,6 @@ class Outbox:
         self._held: dict[bytes, Command] = {}
         self._overdue: dict[bytes, Command] = {}
         self._deadlines = Deadlines(self._waits_until)
-        self._eldest_held: Earliest[bytes] = Earliest(lambda id_: self._held[id_].arrived)
 
     # --- in -----------------------------------------------------------------------------------------------------------
 
@@ -69,7 +67,7 @@ class Outbox:
             live = self.live[id_]
             if live.group is not None and self._threads.holds(thread, live.command.rank):
                 self._ungroup(live, live.group)
-                self._hold(live.command)
+                self._held[id_] = live.command
         return ended
 
     def land(self, thread: int | None, rank: int) -> None:
@@ -80,7 +78,7 @@ class Outbox:
         for id_ in self._threads.waiting(thread):
             held = self._held.get(id_)
             if held is not None and not self._threads.holds(thread, held.rank):
-                self._unhold(id_)
+                del self._held[id_]
                 self._group(self.live[id_])
 
     # --- out ----------------------------------------------------------------------------------------------------------
@@ -194,10 +192,9 @@ class Outbox:
     @property
     def oldest(self) -> float | None:
         """The earliest arrival of all that waits."""
-        arrivals = [at for at in (self._groups.oldest, self._eldest_held.first()) if at is not None]
-        # The next `expire` ends these, so there are hardly ever any.
-        arrivals.extend(command.arrived for command in self._overdue.values())
-        return min(arrivals, default=None)
+        closed = [command.arrived for command in (*self._held.values(), *self._overdue.values())]
+        opened = self._groups.oldest
+        return min(closed if opened is None else [opened, *closed], default=None)
 
     def groups(self) -> tuple[Group, ...]:
         """The open groups, for explanation; they change with the outbox."""
@@ -236,7 +233,7 @@ class Outbox:
             live = Live(command, [], Place.LOOSE)
             self.live.add(live)
         if held:
-            self._hold(command)
+            self._held[command.id] = command
         else:
             self._group(live)
 
@@ -251,7 +248,7 @@ class Outbox:
         if live.group is not None:
             self._ungroup(live, live.group)
         elif id_ in self._held:
-            self._unhold(id_)
+            del self._held[id_]
         else:
             del self._overdue[id_]
         self._room.remove(command)
@@ -270,14 +267,6 @@ class Outbox:
         self._open -= 1
         self._groups.remove(live, group)
 
-    def _hold(self, command: Command) -> None:
-        self._held[command.id] = command
-        self._eldest_held.note(command.id)
-
-    def _unhold(self, id_: bytes) -> None:
-        self._eldest_held.remove(id_)
-        del self._held[id_]
-
     def _sweep(self, now: float) -> None:
         """What has expired is not open any more, though it only ends with the next `expire`."""
         while (id_ := self._deadlines.passed(now)) is not None:
@@ -285,7 +274,7 @@ class Outbox:
             if live.group is not None:
                 self._ungroup(live, live.group)
             else:
-                self._unhold(id_)
+                del self._held[id_]
             self._overdue[id_] = live.command
 
     # --- the binding of a request -------------------------------------------------------------------------------------

@@ -8,14 +8,15 @@ from struct import Struct, error
 from typing import Generic, TypeVar
 
 from consumer.core.group import Group
-from consumer.core.model import Command, Position, Quiet, Terms
+from consumer.core.model import Command, Position, Quiet, Terms, TopicPartition
 
 # So many of those that came last are whole: where nothing piles up, nothing is folded.
 _WHOLE = 1024
 # Digest, thread, rank, arrived, deadline, numbers of the group and of the kind, the place, whether there is a thread,
-# how many positions, and how many of them are settled. Behind it the positions, and then the recipient.
+# how many positions, and how many of them are settled. Behind it the positions, each with the number of its partition,
+# and then the recipient.
 _FOLD = Struct("<4sQqddIHB?BB")
-_POSITION = Struct("<BHq")
+_POSITION = Struct("<Hq")
 _RANK, _DEADLINE, _GROUP, _KIND = Struct("<12xq"), Struct("<28xd"), Struct("<36xI"), Struct("<40xH")
 # What a text of JSON may hold, UTF-8 may not.
 _TEXT = ("utf-8", "surrogatepass")
@@ -58,7 +59,7 @@ class Shelf:
         self._lives: dict[bytes, Live | bytes] = {}
         self._whole: deque[bytes] = deque()
         self._kinds: _Numbered[Kind] = _Numbered()
-        self._topics: _Numbered[str] = _Numbered()
+        self._partitions: _Numbered[TopicPartition] = _Numbered()
 
     def __len__(self) -> int:
         return len(self._lives)
@@ -151,7 +152,7 @@ class Shelf:
                 command.digest, command.thread or 0, command.rank, command.arrived, command.deadline,
                 live.group.number, kind, live.place, command.thread is not None, len(positions), live.settled,
             )  # fmt: skip
-            placed = [_POSITION.pack(self._topics.number(topic), *where) for topic, *where in positions]
+            placed = [_POSITION.pack(self._partitions.number(at.topic_partition), at.offset) for at in positions]
         except error:
             return  # Some number is too great: it stays whole.
         self._lives[id_] = b"".join((fixed, *placed, command.recipient.encode(*_TEXT)))
@@ -179,9 +180,9 @@ class Shelf:
         return live
 
     def _positions(self, folded: bytes) -> list[Position]:
-        begin, topics = _FOLD.size, self._topics.things
+        begin, partitions = _FOLD.size, self._partitions.things
         end = begin + folded[begin - 2] * _POSITION.size
-        return [Position(topics[topic], *where) for topic, *where in _POSITION.iter_unpack(folded[begin:end])]
+        return [Position(*partitions[int(number)], at) for number, at in _POSITION.iter_unpack(folded[begin:end])]
 
 
 class _Numbered(Generic[Thing]):
