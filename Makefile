@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-outage chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench-request: .venv/.ready ## what one request costs, beside a bare post of aio
 
 bench-journal: .venv/.ready ## what a request costs in the journal, written and read back, and a start with a long one; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.journal $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+bench-scale: .venv/.ready ## one, two and four processes on a shared lane, over a real Kafka; BENCH="--rounds 5 --bootstrap HOST:PORT"
+	@$(BIN)/python -m tests.benchmarks.scale $(BENCH)
 
 bench-outage: .venv/.ready ## an hour without the provider at ten times the traffic, in virtual time: memory and what is lost; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outage $(if $(BENCH_JSON),--json "$(BENCH_JSON)")

@@ -114,22 +114,16 @@ def kafka_streams(setup: Setup, emit: Emit, timing: Timing | None = None) -> Ope
     settings = kafka_settings(setup, timing)
     topics, limits = setup.config.topics, setup.config.watchdogs
     endurance = Endurance(limits.broker, limits.rebuilds)
-    # One name for all shares of this process, by which members come in the same order in each one's group.
-    member = new_member()
+    # One name for all shares of this process, by which they are spread in the same way in each one's group.
+    process = new_member()
 
     def opened(lane: str) -> Streams:
         share = setup.config.share(lane)
-        assignor = exclusive_assignor() if share.of == 1 else share_assignor(share, member)
+        assignor = exclusive_assignor() if share.of == 1 else share_assignor(share, process)
+        source = KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance, assignor=assignor)
         return Streams(
-            KafkaSource(settings, lane, lane_sources(setup, lane), emit, endurance=endurance, assignor=assignor),
-            KafkaJournal(
-                settings,
-                journal_topic(lane),
-                emit,
-                lane=lane,
-                shares=share.of,
-                stands_by=lambda: not assignor.holding,
-            ),
+            source,
+            KafkaJournal(settings, journal_topic(lane), emit, lane=lane, shares=share.of, post=source),
             KafkaDeadLetters(settings, topics.dead_letters, emit, lane=lane),
             KafkaTable(settings, CONTROL, emit, lane=lane),
         )

@@ -27,8 +27,10 @@ class LaneAssignor(AbstractPartitionAssignor):
     name: ClassVar[str] = NAME
     claim: ClassVar[int] = 0
     holding: ClassVar[bool] = False
+    ready: ClassVar[bool] = False
+    told_ready: ClassVar[bool] = False
     share: ClassVar[Share] = Share("")
-    member: ClassVar[str] = ""
+    process: ClassVar[str] = ""
 
     @classmethod
     def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
@@ -36,7 +38,8 @@ class LaneAssignor(AbstractPartitionAssignor):
 
     @classmethod
     def metadata(cls, topics: Iterable[str]) -> ConsumerProtocolMemberMetadata:
-        data = written(cls.claim, holding=cls.holding) + cls.member.encode()
+        cls.told_ready = cls.ready
+        data = written(cls.claim, holding=cls.holding) + bytes([cls.ready]) + cls.process.encode()
         return ConsumerProtocolMemberMetadata(VERSION, sorted(topics), data)
 
     @classmethod
@@ -61,11 +64,13 @@ class LaneAssignor(AbstractPartitionAssignor):
 
 
 class ShareAssignor(LaneAssignor):
-    """Spread before stickiness: who gets a share goes by its number and the processes' names alone."""
+    """Spread before stickiness: who gets a share goes by its number and the processes' names, of those who have read
+    its journal back. A process that comes stands by until then, and the share goes on where it is."""
 
     @classmethod
     def choose(cls, members: Mapping[str, bytes | None]) -> str | None:
-        return preferred({id_: process_of(data) for id_, data in members.items()}, cls.share)
+        ready = {id_: data for id_, data in members.items() if is_ready(data)} or members
+        return preferred({id_: process_of(data) for id_, data in ready.items()}, cls.share)
 
 
 def exclusive_assignor() -> type[LaneAssignor]:
@@ -79,9 +84,9 @@ def protocol_of(share: Share) -> str:
     return NAME if share.of == 1 else f"vestnik-share-of-{share.of}"
 
 
-def share_assignor(share: Share, member: str) -> type[LaneAssignor]:
-    """The same of a share's group. `member` names the process, equally in the groups of all its shares."""
-    return type("ShareAssignor", (ShareAssignor,), {"name": protocol_of(share), "share": share, "member": member})
+def share_assignor(share: Share, process: str) -> type[LaneAssignor]:
+    """The same of a share's group. `process` names the process, equally in the groups of all its shares."""
+    return type("ShareAssignor", (ShareAssignor,), {"name": protocol_of(share), "share": share, "process": process})
 
 
 def written(claim: int, *, holding: bool) -> bytes:
@@ -103,9 +108,14 @@ def chosen(members: Mapping[str, bytes | None]) -> str | None:
     return ranked[0] if ranked else None
 
 
+def is_ready(user_data: bytes | None) -> bool:
+    """Whether the member has read its journal back; the byte behind the claim says so."""
+    return (user_data or b"")[CLAIM_BYTES : CLAIM_BYTES + 1] == b"\1"
+
+
 def process_of(user_data: bytes | None) -> str:
-    """The name of the member's process, which stands behind its claim."""
-    return (user_data or b"")[CLAIM_BYTES:].decode(errors="replace")
+    """The name of the member's process, which stands behind that."""
+    return (user_data or b"")[CLAIM_BYTES + 1 :].decode(errors="replace")
 
 
 def owned(cluster: Cluster, topics: Iterable[str], share: Share = Share("")) -> list[Any]:  # noqa: B008 - a value

@@ -2,8 +2,8 @@
 producer, followed without a group."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import aiokafka
 from aiokafka import errors
@@ -15,7 +15,7 @@ from consumer.streams.clients import ANSWER_SECONDS, trouble_of
 from consumer.streams.codec import Entryable, decoded, encoded
 from consumer.streams.scribe import Scribe
 from consumer.streams.settings import KafkaSettings
-from consumer.streams.tail import READ_RECORDS, Tail
+from consumer.streams.tail import Tail
 from consumer.streams.track import Track
 from consumer.streams.writer import TooLarge, Writer
 
@@ -26,6 +26,17 @@ EASE_SECONDS = 0.25
 TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 1 MiB")
 
 
+class Post(Protocol):
+    """The lane's place in its group, as far as it matters to who reads its journal."""
+
+    @property
+    def stands_by(self) -> bool: ...
+
+    def read_back(self) -> None:
+        """Everything that the lane must remember is read; said again and again from then on."""
+        ...
+
+
 class KafkaJournal:
     """The lane's journal, or with `shares` that of the one whose name is `lane`. Reading and appending have a client
     each, so that neither waits for the other.
@@ -33,7 +44,7 @@ class KafkaJournal:
     As many partitions as the topic has, so many shares had the lane from its first day on: with another number each
     would remember what others have told. Such a journal is neither read nor written; its trouble says so.
 
-    Who `stands_by` reads some times a second in place of each record as it comes.
+    `post` is the lane's place in its group: who stands by reads some times a second, and not each record as it comes.
     """
 
     def __init__(
@@ -44,7 +55,7 @@ class KafkaJournal:
         *,
         lane: str = "",
         shares: int = 1,
-        stands_by: Callable[[], bool] = lambda: False,
+        post: Post | None = None,
     ) -> None:
         lane = lane or topic.removeprefix("vestnik.journal.")
         self._shares = shares
@@ -57,8 +68,7 @@ class KafkaJournal:
         # Our own records by their bytes, until they are read back: what was encoded here need not be decoded.
         self._own: dict[bytes, Entryable] = {}
         self._refused: Trouble | None = None
-        self._stands_by = stands_by
-        self._level = False
+        self._post = post
 
     @property
     def trouble(self) -> Trouble | None:
@@ -146,10 +156,11 @@ class KafkaJournal:
         return float(records[0].timestamp / 1000)
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
-        if self._level and self._stands_by() and not self._own:
+        if self._post is not None and self._post.stands_by and not self._own and self._tail.at_end:
             await asyncio.sleep(EASE_SECONDS)
         records = await self._tail.take(timeout_seconds)
-        self._level = len(records) < READ_RECORDS
+        if self._post is not None and self._tail.at_end:
+            self._post.read_back()
         return [Entry(record.offset, record.timestamp / 1000, self._decoded(record.value)) for record in records]
 
     def _decoded(self, value: bytes | None) -> Entryable | Unreadable:

@@ -85,6 +85,18 @@ class KafkaSource:
     def claim(self, epoch: int | None) -> None:
         self._assignor.claim = epoch or 0
 
+    @property
+    def stands_by(self) -> bool:
+        return not self._assignor.holding
+
+    def read_back(self) -> None:
+        """Have a share's group that does not know that yet look at its members anew. In the middle of a rebalance the
+        library forgets that it was asked, and is asked again the next time."""
+        self._assignor.ready = True
+        unknown = self.stands_by and not self._assignor.told_ready and self._assignor.share.of > 1
+        if unknown and self._consumer is not None:
+            self._consumer._coordinator.request_rejoin()
+
     # --- records
 
     async def poll(self, held: Collection[TopicPartition], timeout_seconds: float) -> Sequence[Record] | Trouble:

@@ -42,6 +42,12 @@ class Tail:
         """The offset that comes next."""
         return self._next
 
+    @property
+    def at_end(self) -> bool:
+        """Whether everything is read that there was when the broker answered last."""
+        end = None if self.consumer is None else self.consumer.highwater(aiokafka.TopicPartition(*self.partition))
+        return end is not None and self._next >= end
+
     def seek(self, offset: int) -> None:
         """Go on from this offset; the client is connected."""
         self._next = offset

@@ -156,35 +156,34 @@ def _working(process: Process) -> int:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
+Runs = dict[tuple[int, int], list[Score]]
+"""By processes and shares: each round's."""
+
+
 def middle(scores: Sequence[Score]) -> Score:
     """The run whose cost is the median of its like."""
     cost = statistics.median_low(each.us_per_event for each in scores)
     return next(each for each in scores if each.us_per_event == cost)
 
 
-def ratios(found: Sequence[Score]) -> dict[str, float]:
-    """Events a CPU second of several processes over those of one."""
-    one = next((each for each in found if (each.processes, each.shares > 1) == (1, True)), None)
-    if one is None:
-        return {}
+def ratios(runs: Runs) -> dict[int, float]:
+    """Events a CPU second of so many processes over those of one, the median of the rounds'."""
+    ones = runs.get((1, SHARES), [])
     return {
-        f"{each.processes} processes/1, events a CPU second": round(
-            each.events_per_cpu_second / one.events_per_cpu_second, 3
-        )
-        for each in found
-        if each.processes > 1
+        processes: round(statistics.median(one.us_per_event / each.us_per_event for one, each in pairs), 3)
+        for (processes, _), scores in runs.items()
+        if processes > 1 and (pairs := list(zip(ones, scores, strict=False)))
     }
 
 
-def table(found: Sequence[Score]) -> Table:
+def table(runs: Runs) -> Table:
     made = Table(title=f"A lane with {SHARES} shares, on {os.cpu_count()} cores with its broker and its provider")
     made.add_column("processes")
     for name in ("events/s", "events/CPU s", "µs CPU an event", "of one process", "wanted", "RSS MiB", "twice"):
         made.add_column(name, justify="right")
-    compared = ratios(found)
-    for each in found:
-        ratio = compared.get(f"{each.processes} processes/1, events a CPU second")
-        wanted = WANTED.get(each.processes)
+    compared = ratios(runs)
+    for each in map(middle, runs.values()):
+        ratio, wanted = compared.get(each.processes), WANTED.get(each.processes)
         made.add_row(
             str(each.processes) if each.shares > 1 else f"{each.processes}, a lane without shares",
             f"{each.events_per_second:,.0f}",
@@ -207,19 +206,18 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--latency-ms", type=float, default=LATENCY_MS, help="of the provider")
     parser.add_argument("--bootstrap", default="", help="a Kafka; without one a broker is started for this")
     options = parser.parse_args(arguments)
-    runs = [(1, 1), *((each, SHARES) for each in options.processes)]
-    scores: dict[tuple[int, int], list[Score]] = {each: [] for each in runs}
+    runs: Runs = {(1, 1): [], **{(each, SHARES): [] for each in options.processes}}
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, kafka(options.bootstrap) as stage, Provider() as told:
         stage.make("vestnik.dead-letters", 1)
         stage.make("vestnik.control", 1)
         field = Field(stage, told, Path(folder))
         for _ in range(options.rounds):
-            for processes, shares in runs:
-                scores[processes, shares].append(field.play(processes, options.events, options.latency_ms, shares))
-    found = [middle(each) for each in scores.values()]
-    Console(width=140).print(table(found))
+            for (processes, shares), scores in runs.items():
+                scores.append(field.play(processes, options.events, options.latency_ms, shares))
+    Console(width=140).print(table(runs))
     if options.json is not None:
-        document = {"scores": [asdict(each) for each in found], "ratios": ratios(found)}
+        named = {f"{processes} processes/1, events a CPU second": ratio for processes, ratio in ratios(runs).items()}
+        document = {"scores": [asdict(each) for scores in runs.values() for each in scores], "ratios": named}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0
 

@@ -5,7 +5,7 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, Cons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumer.core.shares import Share, spread
+from consumer.core.shares import Share, preferred, spread
 from consumer.streams.assignor import VERSION, chosen, exclusive_assignor, process_of, read, share_assignor, written
 
 PARTITIONS = {"orders": {0, 1, 2}, "bonuses": {0}}
@@ -125,3 +125,16 @@ def test_the_process_s_name_stands_behind_the_claim_and_hides_nothing_of_it() ->
     member.claim, member.holding = 12, True
     data = member.metadata(["orders"]).user_data
     assert (read(data), process_of(data), process_of(None)) == ((12, True), "host:7:ab", "")
+
+
+def test_a_share_goes_only_to_who_has_read_its_journal_back_unless_nobody_has() -> None:
+    share = Share("hook", 0, 1)
+    early, late = share_assignor(share, "b"), share_assignor(share, "a")
+    group = {"1": early.metadata(["orders"]).user_data, "2": late.metadata(["orders"]).user_data}
+    assert early.choose(group) in group
+    early.ready = True
+    group["1"] = early.metadata(["orders"]).user_data
+    assert late.choose(group) == "1"
+    late.ready = True
+    group["2"] = late.metadata(["orders"]).user_data
+    assert late.choose(group) == early.choose(group) == preferred({"1": "b", "2": "a"}, share)
