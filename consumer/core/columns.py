@@ -14,7 +14,7 @@ def columns_of(commands: Sequence[Command], places: Iterable[Iterable[Position]]
         digests=[command.digest.hex() for command in commands],
         routes=[command.terms.route for command in commands],
         recipients=[command.recipient for command in commands],
-        threads=[None if command.thread is None else f"{command.thread:016x}" for command in commands],
+        threads=[None if command.thread is None else command.thread.to_bytes(8).hex() for command in commands],
         ranks=[command.rank for command in commands],
         arrived=[command.arrived for command in commands],
         deadlines=[command.deadline for command in commands],

@@ -1,6 +1,6 @@
 """Journal records as bytes and back; what cannot be read is a value."""
 
-from typing import Any, get_args
+from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,12 +12,12 @@ __all__ = ["Entryable", "decoded", "encoded"]
 
 
 # A union's writer asks each of its kinds; which one it is we know.
-_WRITERS: dict[type, TypeAdapter[Any]] = {kind: TypeAdapter(kind) for kind in get_args(Entryable)}
+_WRITERS = {kind: TypeAdapter(kind).serializer for kind in get_args(Entryable)}
 
 
 def encoded(record: Entryable) -> bytes:
     """The record as one line of JSON, UTF-8."""
-    return _WRITERS[type(record)].dump_json(record)
+    return _WRITERS[type(record)].to_json(record)
 
 
 def decoded(value: bytes | None) -> Entryable | Unreadable:
