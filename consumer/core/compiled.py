@@ -13,9 +13,10 @@ from consumer.core.identity import spelt
 from consumer.core.model import Message, Quiet, Terms
 from consumer.core.profile import Identity, ShopProfile
 from consumer.core.routes import EXPRESSION_SANDBOX, Route, WordingText, expression_path, expression_tree
-from consumer.core.templates import Evaluate, FieldPath, compile_expression, value_at
+from consumer.core.templates import Evaluate, Reader, compile_expression
 from consumer.core.text import LinkRule, canonical, canonical_phone
-from consumer.core.wordings import CompiledWording, Lately, Unrendered, read_wording
+from consumer.core.value import value
+from consumer.core.wordings import CompiledWording, Lately, Unrendered, read_wording, readers_of
 from schemas.envelope import Customer
 
 RECIPIENT_CHARACTERS = 128
@@ -31,7 +32,7 @@ class Unaddressed:
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ladder:
     """What a recipient may be told, the most personal first, and under which terms."""
 
@@ -65,7 +66,8 @@ class CompiledRoute:
     spelt: bytes = field(init=False)
     since: float = field(init=False)
     until: float = field(init=False)
-    _shared: Mapping[str, tuple[FieldPath, ...] | None] = field(init=False)
+    wants_consent: bool = field(init=False)
+    _shared: Mapping[str, tuple[Reader, ...] | None] = field(init=False)
     _lately: Lately[Ladder] = field(default_factory=Lately)
     _terms: dict[tuple[bool, ...], Terms] = field(default_factory=dict)
     _quiets: dict[tuple[str, tzinfo | None], Quiet | None] = field(default_factory=dict)
@@ -75,7 +77,8 @@ class CompiledRoute:
         self.spelt = spelt(self.route.id)
         self.since = -inf if since is None else since.timestamp()
         self.until = inf if until is None else until.timestamp()
-        self._shared = {locale: _shared_paths(wordings) for locale, wordings in self.ladders.items()}
+        self.wants_consent = self.route.wants_consent
+        self._shared = {locale: _shared_readers(wordings) for locale, wordings in self.ladders.items()}
 
     @classmethod
     def of(cls, route: Route, shops: Sequence[ShopProfile]) -> "CompiledRoute":
@@ -93,6 +96,8 @@ class CompiledRoute:
 
     def quiet_in(self, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:
         """The quiet hours of those whom the route tells in that zone; one object for all of them."""
+        if shop.quiet is None:
+            return None
         key = (shop.id, zone)
         if key not in self._quiets:
             self._quiets[key] = quiet_hours_of(self.route, shop, zone)
@@ -125,8 +130,6 @@ class CompiledRoute:
 
     def locale_for(self, wanted: str | None, shop: ShopProfile) -> str:
         """The key of the wordings: the customer's language where there are such, else the shop's, else the first."""
-        if wanted is not None and wanted in self.ladders:
-            return wanted
         for code in (wanted, shop.locale):
             if code:
                 spelt = code.replace("_", "-").lower()
@@ -139,10 +142,10 @@ class CompiledRoute:
         """Every wording for an event. Wordings that came out equal are one level. Where nothing in them is somebody's
         own, the ladder is remembered by the values that they show."""
         wordings = self.ladders[locale]
-        paths = self._shared[locale]
-        if paths is None:
+        readers = self._shared[locale]
+        if readers is None:
             return self._climbed(wordings, names, links)
-        key = (locale, links, *[value_at(names, path) for path in paths])
+        key = (locale, links, *[read(names) for read in readers])
         known = self._lately.get(key)
         if known is not None:
             return known
@@ -178,11 +181,11 @@ class CompiledRoute:
         return known
 
 
-def _shared_paths(wordings: Sequence[CompiledWording]) -> tuple[FieldPath, ...] | None:
+def _shared_readers(wordings: Sequence[CompiledWording]) -> tuple[Reader, ...] | None:
     """All that a ladder reads; None where a part of it is somebody's own, and hardly ever comes again."""
     if any(wording.unique for wording in wordings):
         return None
-    return tuple(sorted({path for wording in wordings for path in wording.paths}))
+    return readers_of(sorted({path for wording in wordings for path in wording.paths}))
 
 
 def quiet_hours_of(route: Route, shop: ShopProfile, zone: tzinfo | None) -> Quiet | None:

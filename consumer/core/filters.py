@@ -46,9 +46,9 @@ def _given(value: Any) -> Any:
 
 def printed(value: Any) -> str:
     """How a value stands in a text when no filter says otherwise."""
-    value = _given(value)
     if isinstance(value, str):
         return value
+    value = _given(value)
     if isinstance(value, Decimal):
         return f"{_plain(value):f}"
     if isinstance(value, int) and not isinstance(value, bool):
@@ -269,8 +269,14 @@ def _text(value: Any) -> str:
     return canonical(printed(value))
 
 
+# Most ids: nothing would be done to them.
+_UNRESERVED = re.compile("[A-Za-z0-9_.~-]+")
+
+
 def quoted(value: Any) -> str:
     """A value as one part of a link."""
+    if isinstance(value, str) and _UNRESERVED.fullmatch(value):
+        return value
     return quote(_text(value), safe="")
 
 

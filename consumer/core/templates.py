@@ -188,7 +188,7 @@ def compile_expression(tree: nodes.Expr, environment: Sandbox) -> Evaluate:
     """What makes the expression's value of names; None where it is absent. Raises one of `RENDER_ERRORS`."""
     path = plain_path(tree)
     if path:
-        return lambda names: value_at(names, path)
+        return reader_of(path)
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
     root = environment.from_string(nodes.Template(body, lineno=1)).root_render_func
 
@@ -228,6 +228,7 @@ def _escaped(part: nodes.Expr, first: bool) -> nodes.Expr:
 # --- fields -----------------------------------------------------------------------------------------------------------
 
 FieldPath = tuple[str, ...]
+Reader = Callable[[Mapping[str, Any]], Any]
 
 
 def plain_path(node: nodes.Node) -> FieldPath:
@@ -251,12 +252,22 @@ def field_paths(tree: nodes.Node) -> Iterator[tuple[FieldPath, int]]:
 
 def value_at(names: Mapping[str, Any], path: FieldPath) -> Any:
     """The value of a field, None where it or something above it is absent."""
-    value = names.get(path[0])
-    for name in path[1:]:
-        if value is None:
-            return None
-        value = value.get(name) if isinstance(value, dict) else value.__dict__.get(name)
-    return value
+    return reader_of(path)(names)
+
+
+def reader_of(path: FieldPath) -> Reader:
+    """What reads the value of a field; None where it or something above it is absent."""
+    head, *steps = path
+
+    def read(names: Mapping[str, Any]) -> Any:
+        value = names.get(head)
+        for name in steps:
+            if value is None:
+                return None
+            value = value.get(name) if isinstance(value, dict) else value.__dict__.get(name)
+        return value
+
+    return read
 
 
 def context_of(names: dict[str, Any], environment: Sandbox) -> Context:

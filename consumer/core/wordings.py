@@ -1,7 +1,7 @@
 """A route's wordings, compiled for one locale, and what an event makes of them."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -16,6 +16,7 @@ from consumer.core.templates import (
     TEXT_BYTES,
     FieldPath,
     Flaw,
+    Reader,
     Render,
     Sandbox,
     compile_template,
@@ -23,8 +24,8 @@ from consumer.core.templates import (
     escape_data,
     field_paths,
     read_template,
+    reader_of,
     sandbox,
-    value_at,
     word_flaws,
 )
 from consumer.core.text import NEVER_SCHEMES, LinkRule, canonical, clean_link, link_scheme
@@ -45,10 +46,11 @@ class Unrendered:
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """One step of the ladder, read: the tree of each of its parts."""
+    """One step of the ladder, read: the tree of each of its parts. `own` are those that show somebody's own."""
 
     trees: Mapping[str, nodes.Template]
     shown: Mapping[str, Cardinality]
+    own: frozenset[str] = frozenset()
 
     @property
     def unique(self) -> bool:
@@ -62,6 +64,7 @@ def read_wording(
     environment = sandbox(locale)
     trees: dict[str, nodes.Template] = {}
     shown: dict[str, Cardinality] = {}
+    own: set[str] = set()
     flaws: list[tuple[str, Flaw]] = []
     for part, source in sources.items():
         tree = read_template(source, environment)
@@ -69,9 +72,11 @@ def read_wording(
             flaws.append((part, tree))
             continue
         flaws += [(part, flaw) for flaw in _flaws(part, tree, locale, models)]
-        shown |= shown_cardinalities(tree, models)
+        seen = shown_cardinalities(tree, models)
+        shown |= seen
+        own |= {part} if Cardinality.UNIQUE in seen.values() else set()
         trees[part] = escape_data(tree) if part in ("link", "image") else tree
-    return Wording(trees, shown), flaws
+    return Wording(trees, shown, frozenset(own)), flaws
 
 
 def _flaws(part: str, tree: nodes.Template, locale: Locale, models: Sequence[type[Event]]) -> Iterator[Flaw]:
@@ -122,11 +127,34 @@ class Lately(Generic[T]):
             self._made.popitem(last=False)
 
 
-def _read_paths(tree: nodes.Template) -> Iterator[FieldPath]:
-    """All that a template reads: the fields that it names, and what its filters look at beside them."""
-    yield from (path for path, _ in field_paths(tree))
-    for each in tree.find_all(nodes.Filter):
-        yield from LOOKED_AT.get(each.name, ())
+def read_paths(trees: Iterable[nodes.Template]) -> tuple[FieldPath, ...]:
+    """All that templates read: the fields that they name, and what their filters look at beside them."""
+    named = {path for tree in trees for path, _ in field_paths(tree)}
+    beside = {path for tree in trees for each in tree.find_all(nodes.Filter) for path in LOOKED_AT.get(each.name, ())}
+    return tuple(sorted(named | beside))
+
+
+@dataclass(slots=True)
+class CompiledPart:
+    """A title, a text, a link or an image. Where it `repeats`, though the wording does not, it is remembered by what it
+    reads; None where it does not."""
+
+    name: str
+    made: str | Render
+    repeats: tuple[Reader, ...] | None
+    _memory: Lately[str] = field(default_factory=Lately)
+
+    def render(self, context: Context, links: LinkRule) -> str | Unrendered:
+        if self.repeats is None:
+            return _part(self.name, self.made, context, links)
+        key = (links, *[read(context.parent) for read in self.repeats])
+        known = self._memory.get(key)
+        if known is not None:
+            return known
+        made = _part(self.name, self.made, context, links)
+        if isinstance(made, str):
+            self._memory.put(key, made)
+        return made
 
 
 @dataclass(slots=True)
@@ -135,23 +163,27 @@ class CompiledWording:
 
     environment: Sandbox
     wording: Wording
-    parts: tuple[tuple[str, str | Render], ...] = ()
+    parts: tuple[CompiledPart, ...] = ()
     paths: tuple[FieldPath, ...] = ()
     unique: bool = False
+    _readers: tuple[Reader, ...] = ()
     _memory: Lately[Message] = field(default_factory=Lately)
 
     @classmethod
     def of(cls, wording: Wording, locale: Locale) -> "CompiledWording":
         environment = sandbox(locale)
-        parts = tuple((part, compile_template(tree, environment)) for part, tree in wording.trees.items())
-        paths = {path for tree in wording.trees.values() for path in _read_paths(tree)}
-        return cls(environment, wording, parts, tuple(sorted(paths)), wording.unique)
+        paths = read_paths(wording.trees.values())
+        parts = tuple(
+            CompiledPart(part, compile_template(tree, environment), _repeating(part, wording))
+            for part, tree in wording.trees.items()
+        )
+        return cls(environment, wording, parts, paths, wording.unique, readers_of(paths))
 
     def render(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
         """The message for an event. `links`: where a link may lead."""
         if self.unique:
             return self._rendered(names, links)
-        key = (links, *[value_at(names, path) for path in self.paths])
+        key = (links, *[read(names) for read in self._readers])
         known = self._memory.get(key)
         if known is not None:
             return known
@@ -168,13 +200,22 @@ class CompiledWording:
     def _rendered(self, names: dict[str, Any], links: LinkRule) -> Message | Unrendered:
         context = context_of(names, self.environment)
         said: dict[str, str] = {}
-        for part, render in self.parts:
-            made = _part(part, render, context, links)
+        for part in self.parts:
+            made = part.render(context, links)
             if isinstance(made, Unrendered):
                 return made
             if made:
-                said[part] = made
+                said[part.name] = made
         return Message(said.get("title", ""), said["text"], said.get("link"), said.get("image"))
+
+
+def _repeating(part: str, wording: Wording) -> tuple[Reader, ...] | None:
+    """A wording that repeats is remembered whole."""
+    return readers_of(read_paths([wording.trees[part]])) if wording.unique and part not in wording.own else None
+
+
+def readers_of(paths: Iterable[FieldPath]) -> tuple[Reader, ...]:
+    return tuple(map(reader_of, paths))
 
 
 def _part(part: str, render: str | Render, context: Context, links: LinkRule) -> str | Unrendered:
