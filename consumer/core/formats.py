@@ -62,6 +62,7 @@ class Opened(NamedTuple):
 
 
 _USUAL = SourceFormat()
+_MAY_BE_PLAIN = (Format.AUTO, Format.JSON)
 
 
 class Formats:
@@ -110,9 +111,9 @@ def _in_headers(record: Record) -> bool:
 
 def _is_plain(source: SourceFormat, record: Record, value: bytes) -> bool:
     """Whether the value is our event as it stands; a look that costs next to nothing."""
-    if source.translate is not None or source.format not in (Format.AUTO, Format.JSON):
+    if source.translate is not None or source.format not in _MAY_BE_PLAIN:
         return False
-    if source.format is Format.JSON:
+    if source.format is not Format.AUTO:
         return True
     return not (value[:1] == confluent.MAGIC or _hints(value) or (record.headers and _in_headers(record)))
 

@@ -1,6 +1,7 @@
 """What makes two records one event, and two commands one: hashes of what they say, never of where they stand."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
 
 from schemas.envelope import Event
@@ -20,26 +21,28 @@ def digest(size: int, written: bytes) -> bytes:
     return blake2b(written, digest_size=size).digest()
 
 
+_ID = spelt("id")
+
+
 def event_identity(event: Event, shop: str) -> bytes:
     """What makes two records one event, spelt: its id, else what it says."""
-    return b"".join(map(spelt, (shop, event.source, *_own(event))))
-
-
-def _own(event: Event) -> tuple[str, ...]:
     if event.event_id is not None:
-        return ("id", event.event_id)
+        return _origin(shop, event.source) + _ID + spelt(event.event_id)
+    return b"".join([_origin(shop, event.source), *map(spelt, _said(event))])
+
+
+@lru_cache(maxsize=1024)
+def _origin(shop: str, source: str) -> bytes:
+    return spelt(shop) + spelt(source)
+
+
+def _said(event: Event) -> tuple[str, ...]:
     subject, status = event.operation
     when = str(microseconds(event))
     state = (str(event.revision),) if event.revision is not None else (status, when)
     if not subject:
         state = (status, when)
     return ("said", event.type, subject, *state)
-
-
-def rank_of(event: Event) -> int:
-    """The newer of two events of one thread has the higher rank."""
-    revision = event.revision
-    return microseconds(event) if revision is None else revision
 
 
 def microseconds(event: Event) -> int:

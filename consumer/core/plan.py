@@ -4,15 +4,15 @@ Pure: the same record always gives the same plan. Parts fail alone: a route that
 and the other routes go on.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from typing import Any, NamedTuple
 
 from consumer.core.backfill import Backfilled, Malformed, backfilled_of, is_backfilled
 from consumer.core.compiled import CompiledRoute, Failed, Ladder, Names, Unaddressed
 from consumer.core.decode import Undecodable
 from consumer.core.filters import find_zone
-from consumer.core.identity import digest, event_identity, rank_of, spelt
+from consumer.core.identity import digest, event_identity, microseconds, spelt
 from consumer.core.model import (
     Command,
     Ended,
@@ -33,6 +33,7 @@ from consumer.core.profile import Mode, ShopProfile
 from consumer.core.routes import LoadedRoute, RouteSet
 from consumer.core.sending import EVENT_TYPE, is_sending, sending_of
 from consumer.core.text import LinkRule, written_recipient
+from consumer.core.value import value
 from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
 from schemas.envelope import Event
@@ -54,26 +55,62 @@ class Way(NamedTuple):
         return self.backfilled is None or not self.backfilled.routes or route in self.backfilled.routes
 
 
-class Reading(NamedTuple):
-    """An event on its way through the routes. `record` is as it first stood; `identity` is the event's, spelt."""
+@dataclass(slots=True)
+class Place:
+    """What is the same for all events of a shop on the lane: `names` are those that a template finds beside an event's
+    own, `zone` is the shop's."""
+
+    shop: ShopProfile
+    links: LinkRule
+    names: Names
+    zone: tzinfo | None
+    _zoned: dict[str, Names] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, profile: LaneProfile, shop: ShopProfile) -> "Place":
+        names = _surroundings(profile, shop)
+        return cls(shop, link_rule(shop), names, names["timezone"])
+
+    def names_in(self, zone: str | None) -> Names:
+        """The same in a customer's own time zone. Only zones that there are get remembered: they are a closed list."""
+        if zone is None:
+            return self.names
+        known = self._zoned.get(zone)
+        if known is None:
+            own = _zone_names(zone)
+            if not own:
+                return self.names
+            known = self._zoned[zone] = self.names | own
+        return known
+
+
+@value
+class Reading:
+    """An event on its way through the routes. `record` is as it first stood; `identity` is the event's, spelt;
+    `happened` in microseconds since 1970."""
 
     record: Record
     way: Way
     event: Event
-    shop: ShopProfile
+    place: Place
+    names: Names
     identity: bytes
     digest: bytes
-    names: Names
-    staff_names: Names
+    happened: int
+
+    @property
+    def staff_names(self) -> Names:
+        """Who is told of a customer is told in the shop's time zone."""
+        return self.names | self.place.names
 
 
 @dataclass(slots=True)
 class _Yield:
     """What the routes have made of an event so far."""
 
-    commands: list[Command] = field(default_factory=list)
-    ended: list[Ended] = field(default_factory=list)
-    rejections: list[Rejection] = field(default_factory=list)
+    commands: tuple[Command, ...] = ()
+    ended: tuple[Ended, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
     nobody: bool = False
 
 
@@ -83,9 +120,9 @@ class Planner:
     def __init__(self, profile: LaneProfile, routes: RouteSet) -> None:
         self._profile = profile
         self._routes: dict[str, list[CompiledRoute]] = {}
-        self._surroundings = {key: _surroundings(profile, shop) for key, shop in profile.shops.items()}
-        self._links = {key: link_rule(shop) for key, shop in profile.shops.items()}
+        self._places = {key: Place.of(profile, shop) for key, shop in profile.shops.items()}
         self._lane = spelt(profile.lane)
+        self._is_live = profile.mode is Mode.LIVE
         self._calm: dict[tuple[str, tuple[bool, ...]], Terms] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
@@ -100,14 +137,16 @@ class Planner:
 
     def plan(self, record: Record) -> Plan:
         """What the lane's routes make of a record. Never raises, whatever the bytes are."""
-        if is_sending(record, self._profile.backfill):
-            return self._sending(record)
-        way = Way(record.position.topic, record.timestamp)
-        if record.position.topic == self._profile.backfill and is_backfilled(record):
-            old = backfilled_of(record)
-            if isinstance(old, Malformed):
-                return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
-            record, way = old.record, way._replace(backfilled=old)
+        topic = record.position.topic
+        way = Way(topic, record.timestamp)
+        if topic == self._profile.backfill:
+            if is_sending(record, topic):
+                return self._sending(record)
+            if is_backfilled(record):
+                old = backfilled_of(record)
+                if isinstance(old, Malformed):
+                    return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
+                record, way = old.record, way._replace(backfilled=old)
         opened = self._profile.formats.read(record, self._profile.event_bytes_limit)
         return self.plan_event(opened.record, way, opened.event)
 
@@ -117,13 +156,13 @@ class Planner:
             return _rejected(record, event.reason, event.detail)
         if isinstance(event, Ignored):
             return event
-        shop = self._profile.shops.get(event.shop or self._profile.default_shop or "")
-        if shop is None:
+        place = self._places.get(event.shop or self._profile.default_shop or "")
+        if place is None:
             return Ignored("other_shop", event.type)
         routes = self._routes.get(event.type)
         if not routes:
             return Ignored("no_route", event.type)
-        return self._routed(self._reading(record, way, event, shop), routes)
+        return self._routed(_reading(record, way, event, place), routes)
 
     def _sending(self, record: Record) -> Plan:
         """A person's own message. The lane's mode holds for it too."""
@@ -131,8 +170,8 @@ class Planner:
         if isinstance(command, Rejected):
             return command
         made = _Yield()
-        self._sort(command, made, agreed=True)
-        return Planned(EVENT_TYPE, tuple(made.commands), tuple(made.ended))
+        self._sort([command], made, agreed=True)
+        return Planned(EVENT_TYPE, made.commands, made.ended)
 
     def _routed(self, reading: Reading, routes: list[CompiledRoute]) -> Plan:
         event, made = reading.event, _Yield()
@@ -140,26 +179,19 @@ class Planner:
             if route.since <= reading.record.timestamp < route.until and reading.way.wants(route.route.id):
                 self._follow(route, reading, made)
         if made.commands or made.ended or made.rejections:
-            return Planned(event.type, tuple(made.commands), tuple(made.ended), tuple(made.rejections))
+            return Planned(event.type, made.commands, made.ended, made.rejections)
         return Ignored("unaddressable" if made.nobody else "no_route", event.type)
-
-    def _reading(self, record: Record, way: Way, event: Event, shop: ShopProfile) -> Reading:
-        staff_names = event_names(event) | self._surroundings[shop.id]
-        zone = _own_zone(event)
-        names = staff_names | zone if zone else staff_names
-        identity = event_identity(event, shop.id)
-        return Reading(record, way, event, shop, identity, digest(4, record.value or b""), names, staff_names)
 
     def _follow(self, route: CompiledRoute, reading: Reading, made: _Yield) -> None:
         """One route's part of an event; whatever goes wrong with it stays with it."""
         wanted = route.wants(reading.names)
         if isinstance(wanted, Failed):
-            made.rejections.append(_rejection(route, reading, DeadReason.CONDITION, wanted.detail))
+            made.rejections += (_rejection(route, reading, DeadReason.CONDITION, wanted.detail),)
         if wanted is not True:
             return
         recipients = route.recipients(reading.names, self._profile.identities)
         if isinstance(recipients, Unaddressed):
-            made.rejections.append(_rejection(route, reading, DeadReason.RECIPIENT, recipients.detail))
+            made.rejections += (_rejection(route, reading, DeadReason.RECIPIENT, recipients.detail),)
         elif recipients:
             self._tell(route, reading, recipients, made)
         else:
@@ -170,53 +202,60 @@ class Planner:
         thread = route.thread_of(reading.names)
         if isinstance(ladder, Unrendered):
             detail = f"{ladder.part}: {ladder.detail}"
-            made.rejections.append(_rejection(route, reading, DeadReason.RENDER, detail))
+            made.rejections += (_rejection(route, reading, DeadReason.RENDER, detail),)
             return
         if isinstance(thread, Failed):
-            made.rejections.append(_rejection(route, reading, DeadReason.RENDER, f"thread: {thread.detail}"))
+            made.rejections += (_rejection(route, reading, DeadReason.RENDER, f"thread: {thread.detail}"),)
             return
-        agreed = not route.route.wants_consent or _consents(reading.event)
-        for command in self._commands(route, reading, recipients, (ladder, thread)):
-            self._sort(command, made, agreed=agreed)
+        commands = self._commands(route, reading, recipients, (ladder, thread))
+        self._sort(commands, made, agreed=not route.wants_consent or _consents(reading.event))
 
     def _ladder(self, route: CompiledRoute, reading: Reading) -> Ladder | Unrendered:
-        links = self._links[reading.shop.id]
-        customer = reading.event.customer
+        place, customer = reading.place, reading.event.customer
         if route.to_customer and customer:
-            return route.ladder(route.locale_for(customer.locale, reading.shop), reading.names, links)
-        return route.ladder(route.locale_for(None, reading.shop), reading.staff_names, links)
+            return route.ladder(route.locale_for(customer.locale, place.shop), reading.names, place.links)
+        return route.ladder(route.locale_for(None, place.shop), reading.staff_names, place.links)
 
     def _commands(
         self, route: CompiledRoute, reading: Reading, recipients: tuple[str, ...], said: tuple[Ladder, str | None]
-    ) -> Iterator[Command]:
+    ) -> list[Command]:
         ladder, thread = said
-        event, way = reading.event, reading.way
+        way, place, revision = reading.way, reading.place, reading.event.revision
         arrived, deadline = self._life(route, reading)
         terms = ladder.terms if way.backfilled is None else self._unhurried(ladder.terms)
-        names = reading.names if route.to_customer else reading.staff_names
-        quiet = route.quiet_in(reading.shop, names["timezone"])
+        rank = reading.happened if revision is None else revision
+        quiet = route.quiet_in(place.shop, reading.names["timezone"] if route.to_customer else place.zone)
         identity, salt = reading.identity + route.spelt, way.salt
+        line = None if thread is None else self._lane + spelt(thread)
+        commands = []
         for recipient in recipients:
-            id_ = digest(12, identity + spelt(recipient) + salt)
-            yield Command(
-                id=id_ if way.backfilled is None else way.backfilled.settled_id(id_),
-                digest=reading.digest,
-                terms=terms,
-                recipient=recipient,
-                wordings=ladder.messages,
-                thread=self._thread(thread, recipient),
-                rank=rank_of(event),
-                arrived=arrived,
-                deadline=deadline,
-                source=way.source,
-                quiet=quiet,
+            written = spelt(recipient)
+            id_ = digest(12, identity + written + salt)
+            if way.backfilled is not None:
+                id_ = way.backfilled.settled_id(id_)
+            stands = None if line is None else int.from_bytes(digest(8, line + written), "big")
+            # By position: eleven names cost three times as much as the command itself.
+            command = Command(
+                id_,
+                reading.digest,
+                terms,
+                recipient,
+                ladder.messages,
+                stands,
+                rank,
+                arrived,
+                deadline,
+                way.source,
+                quiet,
             )
+            commands.append(command)
+        return commands
 
     def _life(self, route: CompiledRoute, reading: Reading) -> tuple[float, float]:
         """When a command joins the line, and when nobody is told any more. An old record joins it when it comes again,
         but its news is as old as ever: nothing beyond the lane's memory of it is told, whoever asks."""
-        event, record, old = reading.event, reading.record, reading.way.backfilled
-        happened = min(event.occurred_at.timestamp(), record.timestamp)
+        record, old = reading.record, reading.way.backfilled
+        happened = min(reading.happened / 1_000_000, record.timestamp)
         ttl = route.route.ttl + (0.0 if old is None else old.extend_ttl_seconds)
         deadline = min(happened + ttl, record.timestamp + self._profile.memory_seconds)
         return (happened if old is None else reading.way.came), deadline
@@ -231,21 +270,24 @@ class Planner:
             self._calm[key] = known
         return known
 
-    def _thread(self, thread: str | None, recipient: str) -> int | None:
-        if thread is None:
-            return None
-        return int.from_bytes(digest(8, self._lane + spelt(thread) + spelt(recipient)), "big")
+    def _sort(self, commands: list[Command], made: _Yield, *, agreed: bool) -> None:
+        if agreed and self._is_live:
+            made.commands += tuple(commands)
+            return
+        reasons = [self._suppressed(command, agreed=agreed) for command in commands]
+        sorted_ = tuple(zip(commands, reasons, strict=True))
+        made.commands += tuple(command for command, reason in sorted_ if not reason)
+        made.ended += tuple(Ended(command, Outcome.SUPPRESSED, reason) for command, reason in sorted_ if reason)
 
-    def _sort(self, command: Command, made: _Yield, *, agreed: bool) -> None:
+    def _suppressed(self, command: Command, *, agreed: bool) -> str:
+        """Why a command is told to nobody; empty where it is."""
         match self._profile.mode:
             case Mode.SHADOW:
-                made.ended.append(Ended(command, Outcome.SUPPRESSED, "shadow"))
+                return "shadow"
             case Mode.ALLOW_LIST if command.recipient not in self._allowed:
-                made.ended.append(Ended(command, Outcome.SUPPRESSED, "not_listed"))
-            case _ if not agreed:
-                made.ended.append(Ended(command, Outcome.SUPPRESSED, "no_consent"))
+                return "not_listed"
             case _:
-                made.commands.append(command)
+                return "" if agreed else "no_consent"
 
 
 def event_names(event: Event) -> dict[str, Any]:
@@ -261,13 +303,20 @@ def event_names(event: Event) -> dict[str, Any]:
 def names_of(event: Event, profile: LaneProfile, shop: ShopProfile, to_customer: bool) -> dict[str, Any]:
     """Everything that a template may name, and the time zone and currency for the filters: the customer's own zone
     where the customer is told, else the shop's."""
-    return event_names(event) | _surroundings(profile, shop) | (_own_zone(event) if to_customer else {})
+    own = event.customer.timezone if event.customer and to_customer else None
+    return event_names(event) | _surroundings(profile, shop) | _zone_names(own)
 
 
-def _own_zone(event: Event) -> dict[str, Any]:
-    name = event.customer.timezone if event.customer else None
+def _zone_names(name: str | None) -> dict[str, Any]:
     zone = find_zone(name) if name else None
     return {"timezone": zone} if zone else {}
+
+
+def _reading(record: Record, way: Way, event: Event, place: Place) -> Reading:
+    customer = event.customer
+    names = event_names(event) | place.names_in(customer.timezone if customer else None)
+    identity = event_identity(event, place.shop.id)
+    return Reading(record, way, event, place, names, identity, digest(4, record.value or b""), microseconds(event))
 
 
 def _surroundings(profile: LaneProfile, shop: ShopProfile) -> dict[str, Any]:
