@@ -18,6 +18,7 @@ from consumer.core.fields import plural_flaws
 from consumer.core.filters import find_locale
 from consumer.core.matching import warn_shadowed, warn_unmatched
 from consumer.core.model import Ignored, Message
+from consumer.core.needs import warn_needs
 from consumer.core.plan import link_rule, names_of
 from consumer.core.profile import LaneFacts, LaneProfile, ShopProfile
 from consumer.core.reach import Ladder, estimates, ladders_of
@@ -107,6 +108,7 @@ def warn_routes(routes: RouteSet, lanes: Mapping[str, LaneFacts]) -> list[Proble
         if not loaded.route.examples:
             warnings.append(loaded.problem(("id",), "no examples", "an example shows the text and keeps it right"))
         warnings += warn_texts(loaded)
+        warnings += warn_needs(loaded)
         facts = lanes.get(loaded.route.lane)
         if facts is not None:
             warnings += warn_unmatched(loaded, facts)

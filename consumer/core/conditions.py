@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import nodes
 
 from consumer.core.fields import Meaning, kinds, meaning
-from consumer.core.templates import FieldPath, plain_path
+from consumer.core.templates import FieldPath, field_paths, plain_path
 from schemas.envelope import Event
 
 # More alternatives than this are not looked at: the condition counts as possible.
@@ -92,7 +92,7 @@ def _demand(node: nodes.Node) -> Demand | None:
     """What a node asks of one field; None where it is no such question."""
     path = plain_path(node)
     if path:
-        return Demand(_spelt(path), "true")
+        return Demand(spelt(path), "true")
     if isinstance(node, nodes.Test):
         return _tested(node)
     if isinstance(node, nodes.Compare) and len(node.ops) == 1:
@@ -108,18 +108,18 @@ def _tested(node: nodes.Test) -> Demand | None:
     if not path or node.name not in _TESTS:
         return None
     how, value = _TESTS[node.name]
-    return Demand(_spelt(path), how, value)
+    return Demand(spelt(path), how, value)
 
 
 def _compared(left: nodes.Expr, operand: nodes.Operand) -> Demand | None:
     how, right = operand.op, operand.expr
     if how in ("in", "notin"):
         path, members = plain_path(left), _constants(right)
-        return Demand(_spelt(path), how, members) if path and members is not None else None
+        return Demand(spelt(path), how, members) if path and members is not None else None
     if isinstance(left, nodes.Const):
         left, right, how = right, left, _TURNED[how]
     path = plain_path(left)
-    return Demand(_spelt(path), how, right.value) if path and isinstance(right, nodes.Const) else None
+    return Demand(spelt(path), how, right.value) if path and isinstance(right, nodes.Const) else None
 
 
 def _constants(node: nodes.Expr) -> tuple[Any, ...] | None:
@@ -131,9 +131,21 @@ def _constants(node: nodes.Expr) -> tuple[Any, ...] | None:
 _PARTS = (*Event.PARTS, "customer")
 
 
-def _spelt(path: FieldPath) -> FieldPath:
-    """`event.order.id` and `order.id` are one field."""
-    return path[1:] if path[0] == "event" and path[1:2] and path[1] in _PARTS else path
+def spelt(path: FieldPath) -> FieldPath:
+    """`event.order.id` and `order.id` are one field. What lies deeper lies in a part, also in a shop's own event."""
+    return path[1:] if path[0] == "event" and path[1:2] and (path[2:] or path[1] in _PARTS) else path
+
+
+def opaque_fields(node: nodes.Node) -> Iterator[FieldPath]:
+    """The fields in those parts of a condition that cannot be taken apart: what it demands of them nobody knows."""
+    match node:
+        case nodes.Not():
+            yield from opaque_fields(node.node)
+        case nodes.And() | nodes.Or():
+            yield from opaque_fields(node.left)
+            yield from opaque_fields(node.right)
+        case _ if _demand(node) is None:
+            yield from (path for path, _ in field_paths(node))
 
 
 # --- meeting demands --------------------------------------------------------------------------------------------------
@@ -192,7 +204,7 @@ def _choices(_named: list[Any]) -> Iterator[Any]:
 
 
 class _Anything:
-    """A value that meets every demand: nothing is known of it."""
+    """A value that meets every demand but to be none: nothing else is known of it."""
 
 
 def _things(_named: list[Any]) -> Iterator[Any]:
@@ -210,7 +222,7 @@ _VALUES: Mapping[type, Callable[[list[Any]], Iterator[Any]]] = {
 def _meets(value: Any, demand: Demand) -> bool:
     """Whether a value meets a demand; one that cannot be compared does not, for then the condition fails."""
     if isinstance(value, _Anything):
-        return True
+        return demand.how != "eq" or demand.value is not None
     match demand.how:
         case "true" | "false":
             return bool(value) is (demand.how == "true")

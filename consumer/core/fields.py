@@ -95,19 +95,40 @@ def _instead(path: FieldPath, index: int, known: Sequence[str]) -> str:
     return f"{'.'.join(path[:index])} has {', '.join(sorted(known)) or 'no fields of its own'}"
 
 
+def may_be_empty(path: FieldPath, model: type[Event]) -> Iterator[int]:
+    """How many steps of a path lead to something that an event may leave out; nothing where it must have all."""
+    here: type[BaseModel] | None = model
+    for index in range(0 if path[0] in parts_of(model) else 1, len(path)):
+        field = here.model_fields.get(path[index]) if here else None
+        if field is None:
+            return
+        if _allows_none(field.annotation):
+            yield index + 1
+        here = _model(field.annotation)
+
+
+def _allows_none(annotation: Any) -> bool:
+    return annotation is type(None) or any(_allows_none(each) for each in _alternatives(annotation))
+
+
+def _alternatives(annotation: Any) -> tuple[Any, ...]:
+    """What an annotation allows, one beside the other."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return get_args(annotation)[:1]
+    return get_args(annotation) if origin in (Union, UnionType) else ()
+
+
 def _model(annotation: Any) -> type[BaseModel] | None:
     return next((each for each in kinds(annotation) if issubclass(each, BaseModel)), None)
 
 
 def kinds(annotation: Any) -> Iterator[type]:
     """The plain types that an annotation allows, None left out."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from kinds(get_args(annotation)[0])
-    elif origin in (Union, UnionType):
-        for each in get_args(annotation):
-            yield from kinds(each)
-    elif isinstance(origin or annotation, type) and annotation is not type(None):
+    origin, alternatives = get_origin(annotation), _alternatives(annotation)
+    for each in alternatives:
+        yield from kinds(each)
+    if not alternatives and isinstance(origin or annotation, type) and annotation is not type(None):
         yield origin or annotation
 
 

@@ -45,7 +45,7 @@ def warned(*fields: str) -> Planted:
 
 
 IDS = "id: order-paid"
-WHEN = "when: event.customer.consents.push\n"
+WHEN = "when: event.customer.consents.push and order.public_id and order.items_count and order.total\n"
 TITLE = "Заказ {{ order.public_id }} оплачен"
 LINK = 'link: "{{ lane.slug }}://account/home"'
 SILENT_AND_SOUND = """\
@@ -198,7 +198,7 @@ PLANTED = (
         'Успейте их потратить"',
         'Успейте их потратить"\n      - title: "Бонусы скоро сгорят"\n        text: "Успейте их потратить"',
         '      - title: "Бонусы скоро сгорят"\n        text: "Успейте их потратить"\n    en',
-        "wording 3 says what an earlier one says",
+        "level 2 says what an earlier wording says",
     ),
     # languages
     Planted(
@@ -342,12 +342,17 @@ PLANTED = (
     ),
     Planted(
         "an example without what is shown",
-        '"items_count": 3',
-        '"items_count": null',
-        "order.items_count",
-        "with examples/order_paid.json order.items_count is empty; give it a default or an if",
-        PAID,
-        ROUTES,
+        'text: "We are packing!"',
+        'text: "{{ order.cancel_reason }}"',
+        "order.cancel_reason",
+        "with examples/order_paid.json order.cancel_reason is empty; give it a default or an if",
+    ),
+    warned(
+        "a field that may be empty",
+        'text: "Уже собираем!"',
+        'text: "{{ order.cancel_reason }}"',
+        "order.cancel_reason",
+        "order.cancel_reason may be empty",
     ),
     warned(
         "a field of an example misspelt",
