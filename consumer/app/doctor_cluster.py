@@ -83,6 +83,7 @@ def topic_rows(setup: Setup, problems: Iterable[TopicProblem], cluster: Cluster)
     rows = [Row(PART, f"topic {each.topic}", "failed", each.what, each.mend) for each in problems]
     rows += [row for name in sorted(cluster.topics) for row in _health(cluster.topics[name])]
     rows += _source_retention(setup, cluster.topics)
+    rows += _share_rows(setup, cluster.topics)
     if not rows:
         yield Row(PART, "topics", "ok", f"{len(cluster.topics)} are there, as they should be, and in sync")
     yield from rows
@@ -116,6 +117,22 @@ def _source_retention(setup: Setup, topics: Mapping[str, TopicState]) -> Iterato
                 f"keeps records {spell_seconds(int(kept) / 1000)}, and news is worth telling {spell_seconds(longest)}"
             )
             yield Row(PART, f"topic {name}", "warning", detail, "keep them longer, or lose some when a lane is down")
+
+
+def _share_rows(setup: Setup, topics: Mapping[str, TopicState]) -> Iterator[Row]:
+    """Shares share out partitions: there should be one for each, and one customer's should be one share's."""
+    counts = {name: topics[name].partitions for name in setup.config.topics.sources if name in topics}
+    most = max(counts.values(), default=0)
+    for lane, config in setup.config.lanes.items():
+        if config.shares is None or not counts:
+            continue
+        if config.shares > most:
+            detail = f"{config.shares} of them, and no source has more than {most} partitions: some stand idle"
+            yield Row(f"lane {lane}", "shares", "warning", detail, "give the sources more partitions")
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name} has {count}" for name, count in counts.items())
+            detail = f"{told} partitions: events of one customer may be in two shares, which know nothing of each other"
+            yield Row(f"lane {lane}", "shares", "warning", detail, "give topics of the same customers equally many")
 
 
 # --- rights -----------------------------------------------------------------------------------------------------------

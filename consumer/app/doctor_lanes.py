@@ -7,10 +7,8 @@ from consumer.app import wiring
 from consumer.app.asking import Unfit, fetched_digest
 from consumer.app.doctor_row import Row
 from consumer.app.setup import Setup
-from consumer.core.backfill import BACKFILL_PREFIX
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.ports import Entry, Unreadable
-from consumer.core.shares import Share
 from consumer.streams.assignor import NAME, protocol_of
 from consumer.streams.inspection import GroupState, Inspector
 from consumer.streams.marks import Mark, last_entries, marks
@@ -33,8 +31,6 @@ async def lane_rows(setup: Setup, inspector: Inspector, now: float) -> list[Row]
         rows += journal_rows(part, entries)
         rows += group_rows(part, await inspector.group(wiring.group_name(lane)), protocol_of(share))
         found = await marks(settings, wiring.group_name(lane), wiring.lane_sources(setup, lane), share)
-        if not isinstance(found, Trouble) and all(tp.topic.startswith(BACKFILL_PREFIX) for tp in found):
-            rows.append(_idle(part, share))
         rows += offset_rows(part, lane, found, worked=not isinstance(entries, Trouble) and bool(entries))
         if not isinstance(entries, Trouble) and entries:
             newest.append(entries[-1].timestamp)
@@ -56,11 +52,6 @@ def journal_rows(part: str, entries: Sequence[Entry] | Trouble) -> Iterator[Row]
         yield Row(part, "journal", "warning", detail, mend)
     else:
         yield Row(part, "journal", "ok", f"the last {len(entries)} records can be read" if entries else "empty")
-
-
-def _idle(part: str, share: Share) -> Row:
-    detail = f"no source has a partition for it: the lane has {share.of} shares, and each source has fewer partitions"
-    return Row(part, "partitions", "warning", detail, "it stands idle; sources with more partitions give it work")
 
 
 def group_rows(part: str, group: GroupState | Trouble, protocol: str = NAME) -> Iterator[Row]:

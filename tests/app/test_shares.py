@@ -1,13 +1,22 @@
 """A lane with shares: what the configuration may say of it, and what it becomes."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 
-from consumer.app import wiring
+from consumer.app import replay_calls, replaying, wiring
+from consumer.app.commands.shared import known_lanes
+from consumer.app.controlling import Wish, ordered
 from consumer.app.deployed import planners_of
+from consumer.app.doctor_cluster import topic_rows
+from consumer.app.send import door_of
 from consumer.app.setup import Setup, load_setup
+from consumer.core.control import Order
 from consumer.core.document import Problem
+from consumer.core.model import Position, Record
+from consumer.streams.inspection import Cluster, TopicState
 from tests.app.support import ENVIRON, ROUTES, write
 
 HOOK = """\
@@ -106,3 +115,69 @@ def test_a_provider_with_a_quota_is_refused_beside_shares(tmp_path: Path) -> Non
 def test_there_are_two_shares_at_least_and_64_at_most(tmp_path: Path, shares: str) -> None:
     (problem,) = problems(tmp_path, HOOK.replace("shares: 4", f"shares: {shares}"))
     assert "shares" in problem.what
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_lane_s_id_means_all_its_shares_and_a_share_s_name_itself(tmp_path: Path) -> None:
+    setup = loaded(tmp_path)
+    assert known_lanes(setup, ["app-push.1"]) == ["app-push.1"]
+    assert known_lanes(setup, ["app-push", "app-push.1"]) == known_lanes(setup, None) == list(setup.config.names)
+    with pytest.raises(typer.Exit):
+        known_lanes(setup, ["app-push.4"])
+
+
+def test_people_speak_to_the_lane_and_not_to_a_share(tmp_path: Path) -> None:
+    setup, now = loaded(tmp_path), datetime.now(UTC)
+    assert isinstance(ordered(setup, Wish("app-push", paused=True, reason="why"), now), Order)
+    refusal = ordered(setup, Wish("app-push.2", paused=True, reason="why"), now)
+    assert isinstance(refusal, str)
+    assert "a share of app-push" in refusal
+
+
+def test_what_is_sent_to_one_person_goes_by_one_share(tmp_path: Path) -> None:
+    setup = loaded(tmp_path)
+    doors = [door_of(setup, "app-push", f"c-{number}") for number in range(50)]
+    assert doors == [door_of(setup, "app-push", f"c-{number}") for number in range(50)]
+    assert set(doors) == {f"vestnik.backfill.{name}" for name in setup.config.names}
+
+
+def wish(setup: Setup, *lanes: str) -> replaying.Wish:
+    return replay_calls.wish_from(setup, replay_calls.Words(lanes=lanes))
+
+
+def test_a_replay_is_each_share_s_own(tmp_path: Path) -> None:
+    setup = loaded(tmp_path)
+    assert wish(setup).lanes == wish(setup, "app-push").lanes == setup.config.names
+    assert wish(setup, "app-push.3").lanes == ("app-push.3",)
+    with pytest.raises(replay_calls.WordsError):
+        wish(setup, "app-push.9")
+    record = Record(Position("shop.orders", 6, 1), 0.0, None, b"{}")
+    assert [lane for lane, _ in replaying.Reading(setup, wish(setup)).found(record)] == ["app-push.2"]
+
+
+def test_a_line_that_says_nothing_of_its_partition_is_no_share_s(tmp_path: Path) -> None:
+    setup = loaded(tmp_path)
+    record = Record(Position(replaying.LINES_TOPIC, 0, 6), 0.0, None, b"{}")
+    with pytest.raises(replaying.RangeError, match="line 7 does not say"):
+        list(replaying.Reading(setup, wish(setup)).found(record))
+
+
+@pytest.mark.parametrize(
+    ("partitions", "told"),
+    [
+        ({"shop.orders": 8, "shop.bonuses": 8}, []),
+        ({"shop.orders": 3, "shop.bonuses": 3}, ["4 of them, and no source has more than 3 partitions"]),
+        ({"shop.orders": 8, "shop.bonuses": 6}, ["shop.orders has 8, shop.bonuses has 6 partitions"]),
+        ({}, []),
+    ],
+)
+def test_the_doctor_tells_of_shares_without_partitions_and_of_customers_in_two(
+    tmp_path: Path, partitions: dict[str, int], told: list[str]
+) -> None:
+    setup = loaded(tmp_path, HOOK.replace("sources: [shop.orders]", "sources: [shop.orders, shop.bonuses]"))
+    topics = {name: TopicState(name, count, 1, (), (), None, {}) for name, count in partitions.items()}
+    rows = [row for row in topic_rows(setup, (), Cluster((), topics, {})) if row.what == "shares"]
+    assert len(rows) == len(told)
+    assert all(words in row.detail and row.mend for words, row in zip(told, rows, strict=True))

@@ -113,6 +113,7 @@ def test_copies_of_a_letter_are_one_and_its_next_life_is_another() -> None:
         (Wanted(reasons=frozenset({"render"})), True),
         (Wanted(reasons=frozenset({"schema"})), False),
         (Wanted(lanes=frozenset({"staff"})), False),
+        (Wanted(lanes=frozenset({"app-push"})), True),
         (Wanted(routes=frozenset({"order-paid"}), topics=frozenset({"shop.orders"})), True),
         (Wanted(topics=frozenset({"shop.bonuses"})), False),
         (Wanted(ids=frozenset({"a2"})), False),
@@ -123,6 +124,11 @@ def test_copies_of_a_letter_are_one_and_its_next_life_is_another() -> None:
 )
 def test_letters_are_chosen_by_what_they_say_and_when_they_died(wanted: Wanted, takes: bool) -> None:
     assert wanted.takes(letter()) is takes
+
+
+@pytest.mark.parametrize(("lane", "takes"), [("loyalty", True), ("loyalty.2", True), ("loyalty.3", False)])
+def test_letters_of_a_share_are_the_lane_s_too(lane: str, takes: bool) -> None:
+    assert Wanted(lanes=frozenset({lane})).takes(letter(lane="loyalty.2")) is takes
 
 
 def test_a_letter_is_found_by_its_id_and_else_by_the_beginning_of_it() -> None:

@@ -1,6 +1,7 @@
 """A lane that is shared: two processes on one Kafka divide its work, and each can do the other's."""
 
 import asyncio
+import json
 from collections import Counter
 from itertools import chain
 from pathlib import Path
@@ -46,6 +47,10 @@ class Case:
 
     def told(self) -> Counter[str]:
         return Counter(delivery.recipient for delivery in self.gateway.deliveries)
+
+    async def settled(self, consumer: Consumer) -> bool:
+        lanes = [await consumer.lane(name) for name in self.shares]
+        return all((lane["waiting"], lane["in_flight"], lane["lag_records"]) == (0, 0, 0) for lane in lanes)
 
     async def doubted(self) -> int:
         """How many commands nobody knows the end of, as the journal has it."""
@@ -120,3 +125,57 @@ async def test_another_number_of_shares_is_refused_and_says_what_to_do(tmp_path:
             assert await other.stop() in (0, UNFINISHED)
         assert set(case.told().values()) == {1}
         assert await first.stop() == 0
+
+
+async def test_what_people_say_of_the_lane_reaches_the_share_that_it_concerns(tmp_path: Path) -> None:
+    """Each share knows its own commands alone: whatever comes back must come back to the share that had it."""
+    async with Gateway() as gateway, Stall(tmp_path, shared_bootstrap()) as stall:
+        case = Case(stall, gateway)
+        hook = stall.lane("hook")
+        await stall.make_topics(case.open(), partitions=8)
+        gateway.refused = {"c-stubborn"}
+        consumer = stall.consumer()
+        await eventually("it has all shares", lambda: case.spread([consumer], [4]))
+        people = [f"{number}" for number in range(40)]
+        await stall.publish([event(number) for number in [*people, "stubborn"]])
+
+        async def told(count: int) -> bool:
+            return sum(case.told().values()) == count
+
+        await eventually("all but one are told", lambda: told(40))
+        await eventually("their offsets are committed", lambda: case.settled(consumer))
+        rows = await stall.vestnik_json("doctor", "--replicas", "1", code=None)
+        assert [row for row in rows if row["state"] == "failed"] == []
+
+        story = await stall.vestnik("why", "o-7", "--url", f"http://127.0.0.1:{consumer.port}")
+        assert story.count("delivered") == 1
+        tail = await stall.vestnik("journal", "tail", hook, "--kind", "landing", "-o", "json")
+        assert {json.loads(line)["lane"] for line in tail.splitlines()} == set(case.shares)
+
+        plan = await stall.vestnik_json("replay", "--lane", hook)
+        assert list(plan["lanes"]) == case.shares
+        assert sum(each["told"] for each in plan["lanes"].values()) == 0
+        await stall.vestnik("replay", "--lane", hook, "--again", "--send", "--yes", "--reason", "to see it")
+        await eventually("everybody is told again", lambda: told(80))
+        assert set(case.told().values()) == {2}
+
+        gateway.refused.clear()
+        await stall.vestnik("dead", "redrive", "--lane", hook, "--send", "--yes")
+        await eventually("the stubborn one is told", lambda: told(81))
+        await stall.vestnik("send", hook, "--to", "c-guest", "--text", "Hello")
+        await eventually("so is the guest", lambda: told(82))
+
+        await stall.vestnik("lane", "pause", hook, "--reason", "to see it")
+
+        async def paused() -> bool:
+            lanes = [await consumer.lane(name) for name in case.shares]
+            return all(any("paused" in each["reason"] for each in lane["blocked"]) for lane in lanes)
+
+        await eventually("every share is paused", paused)
+        assert "people speak to the lane" in await stall.vestnik("lane", "resume", case.shares[1], code=2)
+        await stall.publish([event(f"later-{number}") for number in people])
+        await stall.vestnik("lane", "resume", hook)
+        await eventually("what waited is told", lambda: told(122))
+        shown = await stall.vestnik("lane", "show", hook, "--url", f"http://127.0.0.1:{consumer.port}")
+        assert all(f"{name}: working" in shown for name in case.shares)
+        assert await consumer.stop() == 0
