@@ -66,6 +66,11 @@ class Control:
         # Told again to a lane that is not paused it is an answer too: whatever stopped it, it may go on.
         self.resumes += order is not None and not order.paused
 
+    @property
+    def ordered(self) -> bool:
+        """Whether anybody has said anything of the lane."""
+        return self._order is not None
+
     def pause(self, now: float) -> Order | None:
         """The order that forbids sending at this moment, in seconds since 1970."""
         return self._order if self._order is not None and self._order.stops(now) else None

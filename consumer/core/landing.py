@@ -55,7 +55,7 @@ def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]])
             room = COMMANDS_PER_PART
         groups[-1].append(piece)
         room -= count
-    marketing = sorted({command.terms.route for command in batch.commands if command.terms.marketing})
+    marketing = sorted(batch.marketing)
     return [
         Attempt(
             id=batch.id,

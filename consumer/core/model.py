@@ -168,6 +168,11 @@ class Batch:
         """Everybody whom the request tells."""
         return frozenset([command.recipient for command in self.commands])
 
+    @cached_property
+    def marketing(self) -> frozenset[str]:
+        """Those of its routes that count for frequency caps."""
+        return frozenset([command.terms.route for command in self.commands if command.terms.marketing])
+
     @property
     def on_unsure(self) -> OnUnsure:
         """The one policy of the batch; `take` never mixes two."""

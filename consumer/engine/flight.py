@@ -28,6 +28,7 @@ from consumer.core.model import (
 )
 from consumer.core.ports import DeadLetter
 from consumer.core.repeats import is_lost
+from consumer.core.value import value
 from consumer.engine.board import Board
 from consumer.engine.clock import BrokerClock
 from consumer.engine.cutoff import Cutoff
@@ -63,7 +64,7 @@ class Office:
         return self.watchlist.complete and self.switch.on and not self.stopping()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Flight:
     """A batch under way. It keeps its own desk and gate: whoever owns the lane when it ends, it lands.
 
@@ -89,11 +90,12 @@ class Flight:
         await self._withdraw(forbidden)
 
     async def _answered(self, verdicts: Verdicts) -> None:
-        lost = next((verdict.reason for verdict in verdicts if is_lost(verdict)), None)
-        if lost is not None and self.office.parts.sink.idempotent:
-            await self._wait_again(lost)
-        else:
-            await self._land(land(self.batch, verdicts, self.office.memory, self.desk.bisection.suspects(self.batch)))
+        if self.office.parts.sink.idempotent:
+            lost = next((verdict.reason for verdict in verdicts if is_lost(verdict)), None)
+            if lost is not None:
+                await self._wait_again(lost)
+                return
+        await self._land(land(self.batch, verdicts, self.office.memory, self.desk.bisection.suspects(self.batch)))
 
     async def _wait_again(self, reason: str) -> None:
         record = Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=False, reason=reason)
@@ -115,34 +117,35 @@ class Flight:
         memory, now = self.office.memory, self.office.clock.now()
         if memory.epoch != self.batch.epoch:
             return "superseded_owner"
-        if self.office.stopping() or not self.office.switch.on:
-            return "stopping" if self.office.stopping() else "paused"
-        if any(memory.ended(command.id) is not None for command in self.batch.commands):
-            return "ended"
-        if any(command.deadline <= now for command in self.batch.commands):
-            return "expired"
-        if self.desk.lot.is_quiet(self.batch.commands, now):
-            return "quiet_hours"
-        return None
+        if self.office.stopping():
+            return "stopping"
+        if not self.office.switch.on:
+            return "paused"
+        return self._outdated(memory, now)
+
+    def _outdated(self, memory: Memory, now: float) -> str | None:
+        """The same of its commands: why one of them must not be told any more."""
+        for command in self.batch.commands:
+            if memory.ended(command.id) is not None:
+                return "ended"
+            if command.deadline <= now:
+                return "expired"
+        return "quiet_hours" if self.desk.lot.is_quiet(self.batch.commands, now) else None
 
     async def _send(self) -> Verdicts:
-        started = self.office.clock.now()
-        verdicts = self.desk.bisection.hear(self.batch, await self._until_cutoff())
-        seconds = self.office.clock.now() - started
+        office, started = self.office, self.office.clock.now()
+        answer = await office.cutoff.until(office.parts.sink.send(self.batch))
+        verdicts = self.desk.bisection.hear(self.batch, (Unsure("stopped"),) if answer is None else answer)
+        seconds = office.clock.now() - started
         worst = verdicts[0] if len(verdicts) == 1 else min(verdicts, key=_gravity)
         self.gate.settle(self.grant, worst, told=_told(self.batch, verdicts))
         self._show(worst)
         reason = "" if isinstance(worst, Delivered) else worst.reason
-        name = type(worst).__name__.lower()
-        provider, recipients = self.office.parts.sink.provider, len(self.batch.recipients)
-        self.office.parts.emit(
-            RequestSent(self.office.lane, provider, self.batch.id, name, reason, recipients, seconds)
+        name, recipients = type(worst).__name__.lower(), len(self.batch.recipients)
+        office.parts.emit(
+            RequestSent(office.lane, office.parts.sink.provider, self.batch.id, name, reason, recipients, seconds)
         )
         return verdicts
-
-    async def _until_cutoff(self) -> Verdicts:
-        verdicts = await self.office.cutoff.until(self.office.parts.sink.send(self.batch))
-        return (Unsure("stopped"),) if verdicts is None else verdicts
 
     def _show(self, verdict: Verdict) -> None:
         match verdict:
@@ -160,7 +163,7 @@ class Flight:
         for command, verdict in landed.letters:
             await bury(self.office, self.desk, Sentence(command, "refused", verdict))
         appended = await self.office.parts.journal.append(landed.record)
-        if landed.record.doubtful or any(command.terms.marketing for command in self.batch.commands):
+        if landed.record.doubtful or self.batch.marketing:
             # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have
             # read the landing first.
             await self.office.follower.reached(appended.offset)
@@ -170,37 +173,43 @@ class Flight:
 
     def _tell(self, landed: Landed) -> None:
         """A fact for each route and outcome, and one for what each route told in each parcel."""
-        lane, emit = self.office.lane, self.office.parts.emit
-        counts: defaultdict[tuple[str, Outcome], int] = defaultdict(int)
+        delivered: defaultdict[str, int] = defaultdict(int)
+        others: list[tuple[str, Outcome]] = []
         outcomes = iter(landed.outcomes)
         for parcel in self.batch.parcels:
             told: defaultdict[str, list[Command]] = defaultdict(list)
             for command, outcome in zip(parcel.commands, outcomes, strict=False):
-                if outcome is not None:
-                    counts[command.terms.route, outcome] += 1
                 if outcome is Outcome.DELIVERED:
                     told[command.terms.route].append(command)
+                elif outcome is not None:
+                    others.append((command.terms.route, outcome))
             for route, commands in told.items():
-                emit(self._pushed(route, parcel, commands))
-        for (route, outcome), count in counts.items():
+                delivered[route] += len(commands)
+                self._tell_pushed(route, parcel, commands)
+        lane, emit = self.office.lane, self.office.parts.emit
+        for route, count in delivered.items():
+            emit(CommandEnded(lane, route, Outcome.DELIVERED, "", count))
+        if others:
             # The record's reason is that of the others, where a batch had a verdict for each.
-            reason = "" if outcome is Outcome.DELIVERED else landed.record.reason
-            emit(CommandEnded(lane, route, outcome, reason, count))
+            for (route, outcome), count in Counter(others).items():
+                emit(CommandEnded(lane, route, outcome, landed.record.reason, count))
 
-    def _pushed(self, route: str, parcel: Parcel, commands: list[Command]) -> Pushed:
-        now = self.office.clock.now()
-        ages = tuple(now - command.arrived for command in commands)
+    def _tell_pushed(self, route: str, parcel: Parcel, commands: list[Command]) -> None:
+        now, parts = self.office.clock.now(), self.office.parts
+        ages = [now - command.arrived for command in commands]
         within = commands[0].terms.deliver_within_seconds
-        return Pushed(
-            lane=self.office.lane,
-            provider=self.office.parts.sink.provider,
-            attempt=self.batch.id,
-            route=route,
-            level=parcel.level,
-            message=parcel.message,
-            recipients=tuple(command.recipient for command in commands),
-            ages_seconds=ages,
-            in_time=sum(age <= within for age in ages),
+        parts.emit(
+            Pushed(
+                lane=self.office.lane,
+                provider=parts.sink.provider,
+                attempt=self.batch.id,
+                route=route,
+                level=parcel.level,
+                message=parcel.message,
+                recipients=tuple([command.recipient for command in commands]),
+                ages_seconds=tuple(ages),
+                in_time=sum([age <= within for age in ages]),
+            )
         )
 
 

@@ -1,7 +1,7 @@
 """Requests that go out again as they were, under their keys: after a lost answer, and after the death of an owner."""
 
 from collections import Counter, deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from consumer.core.bisection import Sentence, refused_whole
@@ -11,6 +11,7 @@ from consumer.core.landing import Landed, land
 from consumer.core.memory import OpenAttempt
 from consumer.core.model import Batch, Blocked, Command, Deferred, Outcome, Position, Refused, Unsure, Verdicts
 from consumer.core.repeats import KILLS, buried, is_fatal, rebuilt
+from consumer.core.value import value
 from consumer.engine.flight import Flight, Office, bury
 from consumer.engine.gate import Gate, Grant
 from schemas.journal import Repeat
@@ -18,7 +19,7 @@ from schemas.journal import Repeat
 _LETTER = Refused(KILLS, "every process that made this request has died in it")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RepeatFlight(Flight):
     """An open attempt on its way once more. `restored`: it comes from the journal, so that its commands are not bound
     on the desk but in doubt there, and the journal's own reader lets them go."""

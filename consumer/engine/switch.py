@@ -27,7 +27,7 @@ class Switch:
     @property
     def on(self) -> bool:
         """Whether a request may go out."""
-        return self.complete and self._control.pause(self._now()) is None
+        return self.complete and (not self._control.ordered or self._control.pause(self._now()) is None)
 
     @property
     def resumes(self) -> int:

@@ -77,7 +77,7 @@ class Tenure:
     async def dispatch(self, launch: Launch) -> None:
         """Something is due, a slot is free, the credential is fresh, the gate grants: only now is a batch bound."""
         while True:
-            await self._bell.until(lambda: self._due and self._slot_free())
+            await self._bell.until(self._may_go)
             # Patience first: a key that was mended while the lane was blocked is read after it, not before.
             await self.gate.patience()
             unfit = await self._office.parts.sink.ready()
@@ -94,7 +94,7 @@ class Tenure:
             self.gate.carry(grant, len(flight.batch.recipients))
             self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
             self._requests += 1
-            self._started[self._requests] = asyncio.get_running_loop().time()
+            self._started[self._requests] = self._office.clock.now()
             launch(self._fly(flight, self._requests))
 
     @property
@@ -105,6 +105,9 @@ class Tenure:
     @property
     def _due(self) -> bool:
         return self._office.may_send and (self.desk.due or self._repeats.waiting)
+
+    def _may_go(self) -> bool:
+        return self._due and self._slot_free()
 
     def _slot_free(self) -> bool:
         # While the provider fails one request at a time is enough to learn that it is back.
@@ -213,7 +216,7 @@ class Tenure:
     def wanted(self) -> dict[str, int]:
         """What should happen at this moment, if all is well outside, and how often it has happened so far."""
         healthy = not self.gate.probing and self.gate.opens(self.desk.least)
-        late = asyncio.get_running_loop().time() - self._office.parts.sink.timeout_seconds
+        late = self._office.clock.now() - self._office.parts.sink.timeout_seconds
         wanted = {
             "request": (self._requests, self._due and self._slot_free() and healthy),
             "landing": (self._landings, any(started < late for started in self._started.values())),

@@ -52,9 +52,9 @@ def test_a_pause_holds_until_its_end_or_until_somebody_lets_go() -> None:
 
 def test_only_the_lane_s_own_rows_count_and_bytes_of_a_stranger_change_nothing() -> None:
     others = control(order_row("staff", PAUSE), (None, GOLDEN))
-    assert (others.pause(0.0), others.unreadable) == (None, 0)
+    assert (others.pause(0.0), others.ordered, others.unreadable) == (None, False, 0)
     odd = control(order_row("app-push", PAUSE), (b"app-push", b"{}"))
-    assert (odd.pause(0.0), odd.unreadable) == (PAUSE, 1)
+    assert (odd.pause(0.0), odd.ordered, odd.unreadable) == (PAUSE, True, 1)
 
 
 def test_each_resume_is_counted_even_where_nothing_was_paused() -> None:

@@ -1,5 +1,7 @@
 """From verdicts to landings."""
 
+from dataclasses import replace
+
 import pytest
 
 from consumer.core.attempts import OpenAttempt
@@ -48,6 +50,14 @@ def memory_of(*records: Claim | Attempt | Landing) -> Memory:
     for offset, record in enumerate(records):
         memory.apply(Entry(offset, 1000.0, record))
     return memory
+
+
+def test_a_batch_tells_everybody_once_and_names_the_routes_that_count_for_caps() -> None:
+    one, other = commands(2)
+    news = replace(one, id=b"n" * 12, terms=replace(one.terms, route="news", marketing=True))
+    told = Batch("1.1", 1, (Parcel(MESSAGE, 0, (one, other)), Parcel(MESSAGE, 1, (news,))))
+    assert (told.commands, told.recipients, told.marketing) == ((one, other, news), {"u0", "u1"}, {"news"})
+    assert batch(3).marketing == frozenset()
 
 
 def test_an_attempt_reads_back_as_it_was_written_whatever_its_size() -> None:

@@ -48,12 +48,12 @@ PLAN, DOORMAN, LOT = (f"consumer.core.{name}" for name in ("plan", "doorman", "l
 CORE_REPEATS, REPEATS = "consumer.core.repeats", "consumer.engine.repeats"
 QUOTA, RECOVERY, LETTERS = "consumer.core.quota", "consumer.engine.recovery", "consumer.engine.letters"
 
-NO_LOOK_FOR_ENDS = Mutant("", f"{FLIGHT}:Flight._forbidden", "memory.ended(command.id) is not None", "False")
+NO_LOOK_FOR_ENDS = Mutant("", f"{FLIGHT}:Flight._outdated", "memory.ended(command.id) is not None", "False")
 
 MUTANTS = (
     # the look
     Mutant("no look for claims", f"{FLIGHT}:Flight._forbidden", "memory.epoch != self.batch.epoch", "False"),
-    Mutant("no look at deadlines", f"{FLIGHT}:Flight._forbidden", "command.deadline <= now", "False"),
+    Mutant("no look at deadlines", f"{FLIGHT}:Flight._outdated", "command.deadline <= now", "False"),
     Mutant("looks into an old memory", f"{FLIGHT}:Flight._announce", "await self.office.follower.reached(offset)", "0"),
     Mutant(
         "sent before the attempt is durable",
@@ -231,7 +231,7 @@ MUTANTS = (
         "await self._aloft.landed(self._settings.drain_seconds)",
         "self._aloft.cancel()",
     ),
-    Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping() or", "False or"),
+    Mutant("sends after SIGTERM", f"{FLIGHT}:Flight._forbidden", "self.office.stopping()", "False"),
     Mutant(
         "a partition that appears later starts at its end",
         f"{RECOVERY}:starts",
