@@ -259,6 +259,14 @@ ALERTS = (
         "A rollout is not finished, or one process did not get it. After a failover people may read other texts.",
     ),
     Alert(
+        "VestnikRoutesReloadRefused",
+        "max by (job, instance) (vestnik_routes_reload_refused) > 0",
+        "10m",
+        "warning",
+        "{{ $labels.instance }} has refused the routes of its files, and older ones go on working.",
+        "A mistake in one file keeps all new texts from being sent, and with one no process starts again.",
+    ),
+    Alert(
         "VestnikRefreshTokenNearItsEnd",
         # The owner alone tells it; a standby's gauge may be old or 0.
         f"{_REFRESH} - time() < 14 * 86400 and {_REFRESH} > 0",

@@ -168,4 +168,10 @@ CASES = (
     ),
     Case("VestnikEventLoopSlow", _lag_of_loop("0+30x60"), _lag_of_loop("0+60x60")),
     Case("VestnikConfigurationDiffers", _configurations("bb"), _configurations("aa")),
+    Case(
+        "VestnikRoutesReloadRefused",
+        _one("vestnik_routes_reload_refused", "0x40 1x20", 'job="vestnik",instance="a"'),
+        # Who mends a slip of the pen within minutes has told himself.
+        _one("vestnik_routes_reload_refused", "1x20 0x30 1x10", 'job="vestnik",instance="a"'),
+    ),
 )
