@@ -16,24 +16,11 @@ import pytest
 from consumer.demo.broker import EmbeddedBroker
 from consumer.demo.fakes import OnesignalFake
 from tests.core.planning import order
+from tests.demo.mass import ENVIRON, TOPICS, write_config
 
 pytest.importorskip("confluent_kafka")
 
 ROOT = Path(__file__).resolve().parents[2]
-TOPICS = ("shop.orders", "vestnik.control", "vestnik.dead-letters", "vestnik.journal.mass")
-CONFIG = """
-kafka: {{bootstrap: "{bootstrap}"}}
-topics: {{sources: [shop.orders]}}
-shops: {{ducky: {{}}}}
-lanes:
-  mass:
-    provider: {{type: onesignal, app_id: a, subscribers: 10, url: "{url}", key: {{env: KEY}}, timeout: 5s}}
-    mode: live
-    start_at: earliest
-routes: routes
-admin: {{port: 0}}
-logs: {{level: debug}}
-"""
 ROUTE = """
 - {{id: {id}, on: order.paid, lane: mass, to: {to}, ttl: 1h, ladder: off, wordings: [{{title: a, text: {text}}}]}}
 """
@@ -79,7 +66,7 @@ class Member:
 async def member(folder: Path) -> AsyncIterator[Member]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.deploy.member", str(folder / "vestnik.yaml")),
-        env=os.environ | {"KEY": "k"},
+        env=os.environ | ENVIRON,
         cwd=ROOT,
         stderr=asyncio.subprocess.PIPE,
         limit=2**20,
@@ -97,7 +84,7 @@ async def test_a_process_takes_sound_routes_at_sighup_and_refuses_others(tmp_pat
     with EmbeddedBroker(TOPICS) as broker:
         async with OnesignalFake("k", None) as fake, asyncio.timeout(DEADLINE_SECONDS):
             write_routes(tmp_path, 0)
-            (tmp_path / "vestnik.yaml").write_text(CONFIG.format(bootstrap=broker.bootstrap, url=fake.url), "utf-8")
+            write_config(tmp_path, broker.bootstrap, fake.url)
             outcomes = []
             async with member(tmp_path) as process:
                 while (await process.line("lane_moved"))["state"] != "working":

@@ -15,23 +15,10 @@ from consumer.core.sending import Sending
 from consumer.demo.broker import FETCH_WAIT_MS, SETTLE_MS, EmbeddedBroker
 from consumer.demo.fakes import OnesignalFake
 from consumer.streams.settings import Timing
+from tests.demo.mass import ENVIRON, TOPICS, write_config
 
 pytest.importorskip("confluent_kafka")
 
-TOPICS = ("shop.orders", "vestnik.control", "vestnik.dead-letters", "vestnik.journal.mass", "vestnik.backfill.mass")
-CONFIG = """
-kafka: {{bootstrap: "{bootstrap}"}}
-topics: {{sources: [shop.orders]}}
-shops: {{ducky: {{}}}}
-lanes:
-  mass:
-    provider: {{type: onesignal, app_id: a, subscribers: 10, url: "{url}", key: {{env: KEY}}, timeout: 5s}}
-    mode: live
-    start_at: earliest
-    backfill: true
-routes: routes.yaml
-admin: {{port: 0}}
-"""
 ROUTES = """
 - {id: order-paid, on: order.paid, lane: mass, ttl: 1h, wordings: [{title: Оплачено, text: Спасибо}]}
 """
@@ -39,9 +26,9 @@ DEADLINE_SECONDS = 60.0
 
 
 def configured(folder: Path, bootstrap: str, url: str) -> Setup:
-    (folder / "routes.yaml").write_text(ROUTES, "utf-8")
-    (folder / "vestnik.yaml").write_text(CONFIG.format(bootstrap=bootstrap, url=url), "utf-8")
-    setup = load_setup(folder / "vestnik.yaml", {"KEY": "k"})
+    (folder / "routes").mkdir()
+    (folder / "routes" / "orders.yaml").write_text(ROUTES, "utf-8")
+    setup = load_setup(write_config(folder, bootstrap, url, backfill=True), ENVIRON)
     assert isinstance(setup, Setup), setup
     return setup
 
@@ -53,7 +40,7 @@ async def test_a_message_by_hand_is_told_once_though_its_answer_was_lost(tmp_pat
         if isinstance(fact, CommandEnded):
             ended.put_nowait(fact)
 
-    with EmbeddedBroker(TOPICS) as broker:
+    with EmbeddedBroker((*TOPICS, "vestnik.backfill.mass")) as broker:
         async with OnesignalFake("k", None) as fake, asyncio.timeout(DEADLINE_SECONDS):
             setup = configured(tmp_path, broker.bootstrap, fake.url)
             timing = Timing(fetch_wait_ms=FETCH_WAIT_MS, settle_ms=SETTLE_MS)
