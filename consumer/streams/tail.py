@@ -17,6 +17,8 @@ from consumer.streams.track import Track
 
 READ_RECORDS = 500
 FETCH_WAIT_MS = 100
+# One partition, of which a start reads hundreds of megabytes: with less an answer would hold one large attempt alone.
+FETCH_BYTES = 1_048_576
 PROBE_SECONDS = 10.0
 UNREACHABLE_SECONDS = 120.0
 
@@ -102,7 +104,8 @@ class Tail:
             return arguments
         # A fetch under way holds back the next seek: until it is known from where to follow it must not wait long.
         wait_ms = min(self._settings.timing.fetch_wait_ms, FETCH_WAIT_MS)
-        consumer = AIOKafkaConsumer(**arguments | {"fetch_max_wait_ms": wait_ms})
+        following = {"fetch_max_wait_ms": wait_ms, "max_partition_fetch_bytes": FETCH_BYTES}
+        consumer = AIOKafkaConsumer(**arguments | following)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 await consumer.start()
