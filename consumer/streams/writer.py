@@ -73,7 +73,7 @@ class Writer:
         if len(values) > 1:
             first = await self._insisted(lambda producer, _now: self._sent_together(producer, values, partition))
             if not isinstance(first, TooLarge):
-                return [first._replace(offset=first.offset + number) for number in range(len(values))]
+                return [Appended(first.offset + number, first.timestamp) for number in range(len(values))]
         return [await self.write(Written(value, partition=partition)) for value in values]
 
     async def _insisted(self, send: Send) -> Appended | TooLarge:
