@@ -190,13 +190,9 @@ def packed_ranks(threads: Sequence[str | None], ranks: Sequence[int]) -> bytes:
     if ranks and (min(ranks) < _LEAST_RANK or max(ranks) > _HIGHEST_RANK):
         ranks = list(map(_within, ranks))
     pairs = zip(threads, ranks, strict=True)
-<<<<<<< ours
     texts = [
         thread + (rank - _LEAST_RANK).to_bytes(_THREAD_BYTES).hex() for thread, rank in pairs if thread is not None
     ]
-=======
-    texts = [text + (rank - _LEAST_RANK).to_bytes(_THREAD_BYTES).hex() for text, rank in pairs if text is not None]
->>>>>>> theirs
     return _packed(texts, ENTRY_BYTES)
 
 
