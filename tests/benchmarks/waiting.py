@@ -116,9 +116,8 @@ def new_planner() -> Planner:
     return Planner(LaneProfile(APP, SHOPS), routes())
 
 
-def planned(kind: str, count: int) -> Iterator[tuple[Record, Planned]]:
+def planned(kind: str, count: int, planner: Planner) -> Iterator[tuple[Record, Planned]]:
     """As many records as come to something, without their bytes, and what they came to."""
-    planner = new_planner()
     told = ((record, planner.plan(record)) for record in RECORDS[kind](2 * count))
     wanted = ((_emptied(record), plan) for record, plan in told if isinstance(plan, Planned) and plan.commands)
     return islice(wanted, count)
@@ -131,9 +130,9 @@ def _emptied(record: Record) -> Record:
 # --- bytes ------------------------------------------------------------------------------------------------------------
 
 
-def filled(kind: str, count: int) -> Desk:
+def filled(kind: str, count: int, planner: Planner) -> Desk:
     desk = new_desk()
-    for record, plan in planned(kind, count):
+    for record, plan in planned(kind, count, planner):
         desk.admit(record, plan)
     return desk
 
@@ -154,15 +153,16 @@ def process_bytes() -> int:
 
 def weighed(kind: str, count: int, parts: int = 0) -> dict[str, Any]:
     """In this process, which must be fresh: what was there before is warm, and nothing else is freed meanwhile."""
-    filled(kind, 1000)
+    planner = new_planner()
+    filled(kind, 1000, planner)
     before = process_bytes()
-    desk = filled(kind, count)
+    desk = filled(kind, count, planner)
     added = process_bytes() - before
     groups, texts = desk.outbox.group_count, texts_bytes(desk)
     del desk
     gc.collect()
     tracemalloc.start()
-    desk = filled(kind, count)
+    desk = filled(kind, count, planner)
     gc.collect()
     traced = tracemalloc.get_traced_memory()[0]
     if parts:
@@ -186,7 +186,7 @@ def weight(kind: str, count: int, parts: int) -> Weight:
 
 def cost(kind: str, count: int, rounds: int) -> Cost:
     """A poll comes in, and all of it goes out and lands before the next one."""
-    pairs = list(planned(kind, count))
+    pairs = list(planned(kind, count, new_planner()))
     spent = [_spent(kind, pairs) for _ in range(rounds)]
     return Cost(kind, count, *(1e6 * median(each) / count for each in zip(*spent, strict=True)))
 

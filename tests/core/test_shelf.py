@@ -12,7 +12,7 @@ from consumer.core.shelf import Live, Place, Shelf
 from tests.core.waiting import command, terms
 
 NIGHT = Quiet(22 * 60, 8 * 60, "Europe/Moscow")
-OFFSETS = st.integers(0, 2**63 - 1)
+OFFSETS = st.integers(0, 2**40 - 1)
 POSITIONS = st.builds(Position, st.sampled_from(["shop.orders", "shop.bonuses"]), st.integers(0, 9999), OFFSETS)
 COMMANDS = st.builds(
     Command,
@@ -32,7 +32,7 @@ COMMANDS = st.builds(
 
 def standing(shelf: Shelf, waiting: Command, *positions: Position, settled: int = 0) -> Live:
     """A live command that is open in a group of its own."""
-    group = Group(waiting, shelf, len(shelf.groups))
+    group = Group(waiting, shelf, int.from_bytes(waiting.id) % 2**32)
     shelf.groups[group.number] = group
     group.add(waiting)
     live = Live(waiting, list(positions), Place.WAITING, settled, group)
@@ -41,7 +41,12 @@ def standing(shelf: Shelf, waiting: Command, *positions: Position, settled: int 
     return live
 
 
-def followed(shelf: Shelf, others: int = 1024) -> None:
+def small_shelf() -> Shelf:
+    """Up to 32 are whole; of more, the last two."""
+    return Shelf(all_whole=32)
+
+
+def followed(shelf: Shelf, others: int = 64) -> None:
     """So many come after what is there."""
     for _ in range(others):
         standing(shelf, command())
@@ -67,16 +72,28 @@ def test_what_was_folded_comes_out_as_it_was(waiting: Command, positions: list[P
     assert not is_folded(shelf, waiting.id)
 
 
-def test_the_last_thousand_are_whole_and_those_before_them_are_folded() -> None:
-    shelf = Shelf()
-    first, second = standing(shelf, command()), standing(shelf, command())
-    followed(shelf, 1023)
-    assert [is_folded(shelf, live.command.id) for live in (first, second)] == [True, False]
-    assert len(shelf) == 1025
+def test_few_are_whole_and_of_many_only_the_last() -> None:
+    shelf = small_shelf()
+    followed(shelf, 32)
+    assert not any(is_folded(shelf, id_) for id_ in shelf)
+    followed(shelf, 32)
+    assert [is_folded(shelf, id_) for id_ in shelf] == [True] * 62 + [False] * 2
+    assert len(shelf) == 64
+
+
+def test_who_waits_among_very_many_that_come_and_go_is_folded_when_they_pile_up() -> None:
+    shelf = small_shelf()
+    live = standing(shelf, command())
+    for _ in range(200):
+        shelf.pop(standing(shelf, command()).command.id)
+    assert not is_folded(shelf, live.command.id)
+    assert len(shelf._whole) <= 64
+    followed(shelf, 96)
+    assert is_folded(shelf, live.command.id)
 
 
 def test_whoever_asks_for_a_command_may_change_it() -> None:
-    shelf = Shelf()
+    shelf = small_shelf()
     id_ = standing(shelf, command(), Position("shop.orders", 0, 1)).command.id
     followed(shelf)
     asked = shelf.get(id_)
@@ -88,11 +105,11 @@ def test_whoever_asks_for_a_command_may_change_it() -> None:
 
 
 def test_what_is_under_way_is_never_folded() -> None:
-    shelf = Shelf()
+    shelf = small_shelf()
     bound, gone = standing(shelf, command()), standing(shelf, command())
     bound.group, bound.place = None, Place.BOUND
     shelf.pop(gone.command.id)
-    followed(shelf, 1026)
+    followed(shelf)
     assert shelf.get(bound.command.id) is bound
     assert gone.command.id not in shelf
     assert shelf.open_until(bound.command.id) is None
@@ -101,19 +118,29 @@ def test_what_is_under_way_is_never_folded() -> None:
 
 def test_who_was_just_asked_for_is_not_folded_at_once() -> None:
     """It stands in the line of those to be folded a second time."""
-    shelf = Shelf()
+    shelf = small_shelf()
     live = standing(shelf, command())
-    followed(shelf, 1023)
-    shelf.rest(live.command.id)
+    followed(shelf, 32)
+    shelf._whole.clear()
+    id_ = shelf[live.command.id].command.id
+    shelf.rest(id_)
+    shelf.rest(id_)
     assert not is_folded(shelf, live.command.id)
 
 
 @pytest.mark.parametrize("waiting", [command(rank=2**70), command(thread=2**64)], ids=["rank", "thread"])
 def test_a_command_with_a_number_that_is_too_great_stays_whole(waiting: Command) -> None:
-    shelf = Shelf()
+    shelf = small_shelf()
     live = standing(shelf, waiting)
     followed(shelf)
     assert shelf.get(waiting.id) is live
+
+
+def test_one_of_a_record_with_too_great_an_offset_stays_whole() -> None:
+    shelf = small_shelf()
+    live = standing(shelf, command(), Position("shop.orders", 0, 2**40))
+    followed(shelf)
+    assert shelf.get(live.command.id) is live
 
 
 def test_records_and_quiet_hours_of_what_is_whole_are_told_too() -> None:
