@@ -8,7 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TextIO
 
 import structlog
@@ -151,15 +151,24 @@ def _assigned(fact: facts.PartitionsAssigned) -> Fields:
     return {"partitions": [f"{each.topic}/{each.partition}" for each in fact.partitions]}
 
 
+# Made once: most of these are told at a level that is off.
+_END = Line(_WARNING, "commands_ended", ("route", "outcome", "reason", "count"), ("route", "outcome", "reason"))
+_QUIET_END = replace(_END, level=_DEBUG)
+_TROUBLED_REQUEST = Line(
+    _WARNING,
+    "request_sent",
+    ("provider", "attempt", "verdict", "reason", "recipients", "duration_seconds"),
+    ("verdict", "reason"),
+)
+_REQUEST = replace(_TROUBLED_REQUEST, level=_DEBUG)
+
+
 def _ended(fact: facts.CommandEnded) -> Line:
-    level = _DEBUG if fact.outcome in _QUIET_ENDS else _WARNING
-    return Line(level, "commands_ended", ("route", "outcome", "reason", "count"), ("route", "outcome", "reason"))
+    return _QUIET_END if fact.outcome in _QUIET_ENDS else _END
 
 
 def _requested(fact: facts.RequestSent) -> Line:
-    fields = ("provider", "attempt", "verdict", "reason", "recipients", "duration_seconds")
-    level = _DEBUG if fact.verdict == "delivered" else _WARNING
-    return Line(level, "request_sent", fields, ("verdict", "reason"))
+    return _REQUEST if fact.verdict == "delivered" else _TROUBLED_REQUEST
 
 
 def _breaker(fact: facts.BreakerMoved) -> Line:

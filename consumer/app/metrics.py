@@ -5,7 +5,6 @@ from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
     Gauge,
     GCCollector,
     ProcessCollector,
@@ -14,6 +13,7 @@ from prometheus_client import (
 )
 from prometheus_client.openmetrics import exposition as openmetrics
 
+from consumer.app.counts import Count
 from consumer.app.families import Expected, Families
 from consumer.app.series import Family
 from consumer.core import facts
@@ -77,8 +77,8 @@ def _record_planned(m: Families, fact: facts.RecordPlanned) -> None:
 
 
 def _command_ended(m: Families, fact: facts.CommandEnded) -> None:
-    m.ended.at(fact.lane, fact.route, fact.outcome.value).inc(fact.count)
-    m.ended_why.at(fact.lane, fact.outcome.value, fact.reason).inc(fact.count)
+    m.ended.at(fact.lane, fact.route, fact.outcome).inc(fact.count)
+    m.ended_why.at(fact.lane, fact.outcome, fact.reason).inc(fact.count)
 
 
 def _pushed(m: Families, fact: facts.Pushed) -> None:
@@ -86,9 +86,7 @@ def _pushed(m: Families, fact: facts.Pushed) -> None:
     m.pushed.at(fact.lane, fact.route).inc(count)
     m.in_time.at(fact.lane, fact.route).inc(fact.in_time)
     m.wording.at(fact.lane, str(fact.level)).inc(count)
-    age = m.age.at(fact.lane)
-    for seconds in fact.ages_seconds:
-        age.observe(seconds)
+    m.age.at(fact.lane).observe_all(fact.ages_seconds)
 
 
 def _request_sent(m: Families, fact: facts.RequestSent, trace: str = "") -> None:
@@ -173,12 +171,12 @@ def _lane_gauges(m: Families, fact: facts.LaneGauges) -> None:
     _one_hot(m.holds, fact.lane, fact.holds)
 
 
-def _up(family: Callable[[Families], Family[Counter]], *names: str) -> Callable[[Families, Any], None]:
+def _up(family: Callable[[Families], Family[Count]], *names: str) -> Callable[[Families, Any], None]:
     """Count one for the fact's lane and these of its fields."""
     return lambda m, fact: family(m).at(fact.lane, *(str(getattr(fact, name)) for name in names)).inc()
 
 
-def _add(family: Callable[[Families], Family[Counter]], *names: str) -> Callable[[Families, Any], None]:
+def _add(family: Callable[[Families], Family[Count]], *names: str) -> Callable[[Families, Any], None]:
     """Count the fact's `count` for its lane and these of its fields."""
     return lambda m, fact: family(m).at(fact.lane, *(str(getattr(fact, name)) for name in names)).inc(fact.count)
 

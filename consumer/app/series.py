@@ -1,9 +1,11 @@
 """Metric families whose labels are bounded and whose children are kept: a label never grows with the traffic."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Gauge
+
+from consumer.app.counts import Count, Counts, Spread, Spreads
 
 PREFIX = "vestnik"
 OTHER = "other"
@@ -12,12 +14,24 @@ OPEN_LIMIT = 32
 WIDENED_LIMIT = 1000
 
 
-class _Metric(Protocol):
-    def labels(self, *labelvalues: Any) -> Self: ...
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class _Metric(Protocol[T_co]):
+    def labels(self, *labelvalues: Any) -> T_co: ...
     def clear(self) -> None: ...
 
 
-T = TypeVar("T", bound=_Metric)
+class _Alone:
+    """A gauge without labels, which Prometheus' client keeps apart from those with labels."""
+
+    def __init__(self, gauge: Gauge) -> None:
+        self._gauge = gauge
+        self.clear = gauge.clear
+
+    def labels(self) -> Gauge:
+        return self._gauge
 
 
 class Label:
@@ -49,7 +63,7 @@ class Label:
 class Family(Generic[T]):
     """One metric with its labels; `at` gives the child, made once."""
 
-    def __init__(self, metric: T, labels: Sequence[Label]) -> None:
+    def __init__(self, metric: _Metric[T], labels: Sequence[Label]) -> None:
         self._metric = metric
         self._labels = labels
         self._children: dict[tuple[str, ...], T] = {}
@@ -58,8 +72,9 @@ class Family(Generic[T]):
         child = self._children.get(values)
         if child is None:
             bounded = tuple(label.bound(value) for label, value in zip(self._labels, values, strict=True))
-            child = self._children.get(bounded) or self._born(bounded)
-            self._children[bounded] = child
+            child = self._children.get(bounded)
+            if child is None:
+                child = self._children[bounded] = self._metric.labels(*bounded)
         return child
 
     def forget(self) -> None:
@@ -73,9 +88,6 @@ class Family(Generic[T]):
         child = self._children[values] = self._metric.labels(*values)
         return child
 
-    def _born(self, bounded: tuple[str, ...]) -> T:
-        return self._metric.labels(*bounded) if bounded else self._metric
-
     def under(self, first: str) -> Iterator[tuple[tuple[str, ...], T]]:
         """The children whose first label is `first`."""
         return ((key, child) for key, child in self._children.items() if key[0] == first)
@@ -87,15 +99,19 @@ class Board:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
 
-    def counter(self, name: str, text: str, *labels: Label) -> Family[Counter]:
-        names = [label.name for label in labels]
-        return Family(Counter(f"{PREFIX}_{name}", text, names, registry=self._registry), labels)
+    def counter(self, name: str, text: str, *labels: Label) -> Family[Count]:
+        counts = Counts(f"{PREFIX}_{name}", text, [label.name for label in labels])
+        self._registry.register(counts)
+        return Family(counts, labels)
 
     def gauge(self, name: str, text: str, *labels: Label) -> Family[Gauge]:
-        names = [label.name for label in labels]
-        return Family(Gauge(f"{PREFIX}_{name}", text, names, registry=self._registry), labels)
+        gauge = Gauge(f"{PREFIX}_{name}", text, [label.name for label in labels], registry=self._registry)
+        return Family(gauge if labels else _Alone(gauge), labels)
 
-    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: Label) -> Family[Histogram]:
-        names = [label.name for label in labels]
-        metric = Histogram(f"{PREFIX}_{name}", text, names, buckets=buckets, registry=self._registry)
-        return Family(metric, labels)
+    def histogram(self, name: str, text: str, buckets: Sequence[float], *labels: Label) -> Family[Spread]:
+        spreads = Spreads(f"{PREFIX}_{name}", text, [label.name for label in labels], buckets)
+        self._registry.register(spreads)
+        family = Family(spreads, labels)
+        if not labels:
+            family.at()
+        return family

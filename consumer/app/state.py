@@ -3,13 +3,14 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from consumer.app.masking import clipped, masked
 from consumer.core import facts
 from consumer.core.explain import Waiting
 from consumer.core.head import Head
 from consumer.core.model import Message, TopicPartition
+from consumer.core.value import value
 
 PUSHES_KEPT = 50
 RECIPIENTS_SHOWN = 5
@@ -47,7 +48,8 @@ class Trouble:
     since: float
 
 
-class Push(NamedTuple):
+@value
+class Push:
     """One accepted request's part of one route. `at` is wall-clock seconds; `to` are the first recipients, not yet
     masked."""
 
@@ -205,7 +207,7 @@ class State:
         """What goes out next and when; texts as the templates made them, and nobody's address."""
         groups = (group._asdict() for group in self._open_groups(lane, GROUPS_SHOWN))
         return [
-            {name: round(value, 1) if isinstance(value, float) else value for name, value in group.items()}
+            {name: round(each, 1) if isinstance(each, float) else each for name, each in group.items()}
             | {"title": clipped(group["title"])}
             for group in groups
         ]
@@ -249,7 +251,7 @@ def _lane_report(lane: LaneStanding, now: float) -> dict[str, Any]:
         "assigned": [f"{each.topic}/{each.partition}" for each in lane.partitions],
         **_gauges(lane.gauges),
         "told_last_minute": lane.told_within(now),
-        "outcomes": dict(lane.outcomes),
+        "outcomes": {str(outcome): count for outcome, count in lane.outcomes.items()},
         "dead_letters": dict(lane.dead_letters),
         "crashes": lane.crashes,
         "pushes": [_push_report(push) for push in reversed(lane.pushes)],
@@ -265,7 +267,7 @@ def _gauges(gauges: facts.LaneGauges | None) -> dict[str, Any]:
     if gauges is None:
         return {}
     told = asdict(gauges)
-    return {name: value for name, value in told.items() if name not in ("lane", "state")}
+    return {name: each for name, each in told.items() if name not in ("lane", "state")}
 
 
 def _push(fact: facts.Pushed, wall: float) -> Push:
@@ -341,7 +343,7 @@ def _crashed(lane: LaneStanding, fact: facts.LaneCrashed, now: float) -> None:
 
 
 def _ended(lane: LaneStanding, fact: facts.CommandEnded, now: float) -> None:
-    lane.outcomes[fact.outcome.value] += fact.count
+    lane.outcomes[fact.outcome] += fact.count
 
 
 def _dead(lane: LaneStanding, fact: facts.DeadLettered, now: float) -> None:

@@ -45,6 +45,8 @@ class History:
     def _now(self) -> dict[str, list[float]]:
         """The step of this moment, with empty ones for the time in which nothing happened."""
         at = int(self._wall()) // STEP_SECONDS * STEP_SECONDS
+        if self._steps and self._steps[-1][0] == at:
+            return self._steps[-1][1]
         last = self._steps[-1][0] if self._steps else at - STEP_SECONDS
         # A clock that went back writes into the newest step.
         for missing in range(max(last, at - STEPS * STEP_SECONDS) + STEP_SECONDS, at + 1, STEP_SECONDS):
