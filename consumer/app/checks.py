@@ -213,8 +213,7 @@ def warnings_of(setup: "Setup", environ: Mapping[str, str], *, whole: bool = Tru
     if whole:
         yield from _idle_warnings(setup)
     for name, lane in setup.config.lanes.items():
-        if lane.shares is not None and lane.caps:
-            yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
+        yield from _share_warnings(name, lane, limits_of(setup.accounts[name]).in_flight)
         if lane.mode == "allow_list" and not lane.allow_list:
             yield f"lane {name}: mode is allow_list and allow_list is empty, so that nobody is told"
         quota = limits_of(setup.accounts[name]).quota
@@ -233,6 +232,16 @@ def _idle_warnings(setup: "Setup") -> Iterator[str]:
         if lane.caps and not any(loaded.route.marketing for loaded in setup.routes.of_lane(name)):
             yield f"lane {name}: it has caps, and no route of it is marketing"
     yield from map(str, warn_orphans(setup.routes, setup.sources.types))
+
+
+def _share_warnings(name: str, lane: LaneConfig, in_flight: int) -> Iterator[str]:
+    if lane.shares is None:
+        return
+    if lane.caps:
+        yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
+    if lane.in_flight is None:
+        each = max(1, in_flight // lane.shares)
+        yield f"lane {name}: each of its shares has {each} request{'s' * (each > 1)} at a time; in_flight says otherwise"
 
 
 def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:

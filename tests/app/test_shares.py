@@ -117,6 +117,16 @@ def test_there_are_two_shares_at_least_and_64_at_most(tmp_path: Path, shares: st
     assert "shares" in problem.what
 
 
+def test_who_leaves_out_in_flight_or_has_caps_is_told_what_that_means(tmp_path: Path) -> None:
+    said = " ".join(loaded(tmp_path).warnings)
+    assert "each of its shares" not in said
+    assert "caps hold" not in said
+    config = HOOK.replace("    in_flight: 8\n", "    caps: [{messages: 1, per: 1d}]\n")
+    told = " ".join(loaded(tmp_path, config).warnings)
+    assert "lane app-push: each of its shares has 1 request at a time; in_flight says otherwise" in told
+    assert "caps hold in each share alone" in told
+
+
 # --- commands ---------------------------------------------------------------------------------------------------------
 
 
