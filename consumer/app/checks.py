@@ -241,7 +241,8 @@ def _share_warnings(name: str, lane: LaneConfig, in_flight: int) -> Iterator[str
         yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
     if lane.in_flight is None:
         each = max(1, in_flight // lane.shares)
-        yield f"lane {name}: each of its shares has {each} request{'s' * (each > 1)} at a time; in_flight says otherwise"
+        at_once = f"{each} request{'s' if each > 1 else ''} at a time"
+        yield f"lane {name}: each of its shares has {at_once}; in_flight says otherwise"
 
 
 def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:
