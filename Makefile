@@ -30,8 +30,8 @@ demo: .venv/.ready ## a shop, a broker, both providers and the consumer, for DEM
 test: .venv/.ready ## everything: style, types, every ring of tests, coverage of the core
 	@$(BIN)/python -m scripts.test
 
-bench: .venv/.ready ## every benchmark at a modest size, beside a bare loop and four frameworks, with the ratios of the last time; BENCH=--compare
-	@$(BIN)/python -m tests.benchmarks.every $(BENCH)
+bench: .venv/.ready ## every benchmark at a modest size on a Kafka of its own, beside a bare loop and four frameworks, with the ratios of the last time; BENCH=--compare BENCH_JSON=file.json
+	@$(BIN)/python -m tests.benchmarks.every $(if $(BENCH_JSON),--json "$(BENCH_JSON)") $(BENCH)
 
 bench-outbox: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")

@@ -18,19 +18,25 @@ UV = ROOT / ".tools" / "bin" / "uv"
 INSTALL_SECONDS = 600
 SHARED = ("aiohttp==3.14.5", "jinja2==3.1.6")
 PYDANTIC = "pydantic==2.14.3"
+QUIX = ("quixstreams==3.28.1", "requests==2.34.2", *SHARED)
+ARROYO = ("sentry-arroyo==2.48.0", "requests==2.34.2", *SHARED, PYDANTIC)
+SETTINGS_OF_TOPICS = "it asks for the settings of its topics, and the embedded broker knows none"
 PACKAGE = "tests.benchmarks.contestants"
 
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours. Without
-    `http` its pushes go nowhere, and are accepted at once."""
+    """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours. `lean`:
+    with the bare HTTP client of the standard library in the place of the usual one. Without `http` its pushes go
+    nowhere, and are accepted at once. `needs_kafka`: why the embedded broker is not enough for it."""
 
     name: str
     module: str
     needs: tuple[str, ...] = ()
     uvloop: bool = False
+    lean: bool = False
     http: bool = True
+    needs_kafka: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -38,7 +44,12 @@ class Contestant:
 
     @property
     def python(self) -> str:
-        return str(PEERS / self.name / "bin" / "python") if self.needs else sys.executable
+        return str(self.place / "bin" / "python") if self.needs else sys.executable
+
+    @property
+    def place(self) -> Path:
+        """The environment, which variants of one framework share."""
+        return PEERS / self.name.removesuffix("-lean")
 
     @property
     def command(self) -> list[str]:
@@ -65,10 +76,18 @@ CONTESTANTS = {
         Contestant(
             "faust", "faust_agent", ("faust-streaming==0.15.3", "aiokafka==0.14.0", "pydantic==2.14.3", *SHARED)
         ),
-        Contestant("quix", "quix_sink", ("quixstreams==3.28.1", *SHARED)),
-        Contestant("arroyo", "arroyo_threads", ("sentry-arroyo==2.48.0", *SHARED, PYDANTIC)),
+        Contestant("quix", "quix_sink", QUIX, needs_kafka=SETTINGS_OF_TOPICS),
+        Contestant("quix-lean", "quix_sink", QUIX, lean=True, needs_kafka=SETTINGS_OF_TOPICS),
+        Contestant("arroyo", "arroyo_threads", ARROYO),
+        Contestant("arroyo-lean", "arroyo_threads", ARROYO, lean=True),
     )
 }
+
+
+def missing(contestants: Sequence[Contestant], *, embedded: bool) -> dict[str, str]:
+    """Why those cannot take part that cannot; the environments of the others are there afterwards."""
+    unfit = {each.name: each.needs_kafka for each in contestants if embedded and each.needs_kafka}
+    return unfit | install([each for each in contestants if each.name not in unfit])
 
 
 def install(contestants: Sequence[Contestant]) -> dict[str, str]:
@@ -82,7 +101,7 @@ def install(contestants: Sequence[Contestant]) -> dict[str, str]:
 
 
 def _made(contestant: Contestant) -> str:
-    place, wanted = PEERS / contestant.name, "\n".join(contestant.needs)
+    place, wanted = contestant.place, "\n".join(contestant.needs)
     done = place / "installed"
     if done.exists() and done.read_text() == wanted:
         return ""

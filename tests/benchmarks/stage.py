@@ -18,12 +18,15 @@ from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-def
 
 from consumer.demo.broker import PARTITIONS, EmbeddedBroker
 from tests.benchmarks.provider import ROOT, Reached
+from tests.kafka.ring import shared_bootstrap
 
 START_SECONDS = 60.0
 GOAL_SECONDS = 300.0
 COMMIT_SECONDS = 15.0
 STOP_SECONDS = 25.0
 REAL_PARTITIONS = 6
+OWN_KAFKA = "kafka"
+BOOTSTRAP_HELP = f"a Kafka, or `{OWN_KAFKA}` for one of its own; without any librdkafka's mock cluster is the broker"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -44,13 +47,16 @@ class Broker:
     def partitions(self) -> int:
         return PARTITIONS if self.embedded is not None else REAL_PARTITIONS
 
+    @property
+    def admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 2})
+
     def make(self, topic: str, partitions: int | None = None, **settings: str) -> None:
         """Make a topic."""
         if self.embedded is not None:
             self.embedded.create(topic)
             return
-        admin = AdminClient({"bootstrap.servers": self.bootstrap})
-        made = admin.create_topics([NewTopic(topic, partitions or self.partitions, 1, config=settings)])
+        made = self.admin.create_topics([NewTopic(topic, partitions or self.partitions, 1, config=settings)])
         for each in made.values():
             each.result(timeout=30)
 
@@ -85,9 +91,9 @@ class Broker:
 
 @contextmanager
 def broker(bootstrap: str = "") -> Iterator[Broker]:
-    """The Kafka at this address; the embedded one without any."""
+    """The Kafka at this address, or one that is started for this process; the embedded one without any."""
     if bootstrap:
-        yield Broker(bootstrap)
+        yield Broker(shared_bootstrap() if bootstrap == OWN_KAFKA else bootstrap)
         return
     with EmbeddedBroker() as embedded:
         yield Broker(embedded.bootstrap, embedded)
@@ -187,7 +193,7 @@ def settled(stage: Broker, group: str, topic: str, wanted: int) -> float | None:
 
 def topics_for_lane(stage: Broker, lane: str) -> None:
     """What a lane needs beside its sources, where it is not there yet."""
-    there = set(AdminClient({"bootstrap.servers": stage.bootstrap}).list_topics(timeout=10).topics)
+    there = set(stage.admin.list_topics(timeout=10).topics)
     journal = f"vestnik.journal.{lane}"
     for topic in {journal, "vestnik.dead-letters", "vestnik.control"} - there:
         stage.make(topic, 1, **{"message.timestamp.type": "LogAppendTime"} if topic == journal else {})

@@ -34,7 +34,7 @@ from schemas.journal import Attempt, Claim, Landing
 from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
-from tests.benchmarks.stage import Broker, NotDone, Process, broker, topics_for_lane, watched, written
+from tests.benchmarks.stage import BOOTSTRAP_HELP, Broker, NotDone, Process, broker, topics_for_lane, watched, written
 from tests.kafka.server import free_port
 
 WARM_UP = 50
@@ -314,7 +314,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--waiting", type=int, default=100_000, help="commands that wait")
     parser.add_argument("--journal", type=int, default=1_000_000, help="commands in the journal that is read back")
     parser.add_argument("--seconds", type=float, default=20.0, help=f"of {PER_SECOND} events a second")
-    parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
+    parser.add_argument("--bootstrap", default="", help=BOOTSTRAP_HELP)
     options = parser.parse_args(arguments)
     console = Console(width=120)
     figures, undone = measured(options, lambda line: console.print(line, markup=False, highlight=False))

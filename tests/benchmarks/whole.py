@@ -20,11 +20,23 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks import peers
+from tests.benchmarks.contestants.job import Task
 from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
 from tests.benchmarks.nowhere import Ear
 from tests.benchmarks.peers import Contestant
 from tests.benchmarks.provider import Provider
-from tests.benchmarks.stage import Broker, Hearing, NotDone, Process, broker, settled, topics_for_lane, watched, written
+from tests.benchmarks.stage import (
+    BOOTSTRAP_HELP,
+    Broker,
+    Hearing,
+    NotDone,
+    Process,
+    broker,
+    settled,
+    topics_for_lane,
+    watched,
+    written,
+)
 
 EVENTS = 5_000
 WARM_UP = 300
@@ -123,9 +135,9 @@ class Match:
     def _process(self, contestant: Contestant, topic: str, lane: str, group: str) -> Process:
         log = self._folder / f"{contestant.name}-{lane}.log"
         if not contestant.is_ours:
-            task = {"topic": topic, "group": group, "url": self._provider.url, "in_flight": IN_FLIGHT}
-            told = json.dumps({**task, "bootstrap": self._stage.bootstrap, "uvloop": contestant.uvloop})
-            return Process([*contestant.command, told], log)
+            variant = {"uvloop": contestant.uvloop, "lean": contestant.lean}
+            task = Task(self._stage.bootstrap, topic, group, self._provider.url, IN_FLIGHT, **variant)
+            return Process([*contestant.command, json.dumps(asdict(task))], log)
         topics_for_lane(self._stage, lane)
         document = configuration(self._job, self._stage.bootstrap, lane, topic, self._provider.url)
         path = written(self._folder / lane, document, routes(self._job, lane))
@@ -189,6 +201,11 @@ def ratios(found: Sequence[Score]) -> dict[str, float]:
     }
 
 
+def wanted_of(ratio: str) -> float | None:
+    """What is wanted of a ratio, by its name; None where nothing is."""
+    return WANTED.get(ratio.removeprefix("vestnik/").partition(" at ")[0])
+
+
 def table(found: Sequence[Score]) -> Table:
     made = Table(title="The whole job")
     made.add_column("contestant")
@@ -226,7 +243,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--events", type=int, default=EVENTS, help=f"for each contestant (default {EVENTS})")
     parser.add_argument("--latency-ms", type=float, nargs="+", default=LATENCIES_MS, help="of the provider")
     parser.add_argument("--contestants", nargs="+", choices=sorted(peers.CONTESTANTS), default=list(peers.CONTESTANTS))
-    parser.add_argument("--bootstrap", default="", help="a Kafka; without one librdkafka's mock cluster is the broker")
+    parser.add_argument("--bootstrap", default="", help=BOOTSTRAP_HELP)
     parser.add_argument(
         "--profile", type=Path, help="where Vestnik's cProfile goes; its figures are worth nothing then"
     )
@@ -234,7 +251,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     console = Console(width=140)
     asked = [peers.CONTESTANTS[name] for name in options.contestants]
-    missing = peers.install(asked)
+    missing = peers.missing(asked, embedded=not options.bootstrap)
     for name, why in missing.items():
         console.print(f"left out: {name}: {why}", markup=False)
     able = [each for each in asked if each.name not in missing]
@@ -245,7 +262,12 @@ def main(arguments: Sequence[str]) -> int:
         ]
         found = list(scores(asked_for))
     _tell(console, found)
-    document = {"scores": [_row(each) for each in found], "ratios": ratios(found), "left_out": missing}
+    document = {
+        "scores": [_row(each) for each in found],
+        "ratios": ratios(found),
+        "wanted": WANTED,
+        "left_out": missing,
+    }
     if options.json is not None:
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0 if len(found) == len(asked_for) else 1
@@ -259,7 +281,7 @@ def _row(score: Score) -> dict[str, Any]:
 def _tell(console: Console, found: Sequence[Score]) -> None:
     console.print(table(found))
     for name, ratio in ratios(found).items():
-        wanted = WANTED.get(name.removeprefix("vestnik/").partition(" ")[0])
+        wanted = wanted_of(name)
         aim = "" if wanted is None else f" (wanted: {wanted:.2f})"
         console.print(f"{name}: {ratio:.2f}{aim}", markup=False)
 

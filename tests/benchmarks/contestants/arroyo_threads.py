@@ -1,26 +1,18 @@
 """Arroyo: a strategy that runs the job in threads, and commits what is done in order."""
 
 import importlib
-from http.client import HTTPConnection
-from threading import local
 from typing import Any
 
-from tests.benchmarks.contestants.job import HEADERS, body_of, task
+from tests.benchmarks.contestants.job import task
+from tests.benchmarks.contestants.posting import pushing
 
 given = task()
 THREADS = 64
-own = local()
+push = pushing(given)
 
 
-def push(message: Any) -> Any:
-    connection = getattr(own, "connection", None)
-    if connection is None:
-        connection = own.connection = HTTPConnection(given.host, timeout=30)
-    connection.request("POST", "/", body_of(message.payload.value), HEADERS)
-    response = connection.getresponse()
-    response.read()
-    if response.status != 200:
-        raise RuntimeError(response.status)
+def told(message: Any) -> Any:
+    push(message.payload.value)
     return message.payload
 
 
@@ -31,7 +23,7 @@ def main() -> None:
     strategies: Any = importlib.import_module("arroyo.processing.strategies")
     tasks: Any = importlib.import_module("arroyo.processing.strategies.run_task_in_threads")
     configuration = kafka.configuration.build_kafka_consumer_configuration(
-        {}, [given.bootstrap], auto_offset_reset="earliest", group_id=given.group
+        {}, given.group, bootstrap_servers=[given.bootstrap], auto_offset_reset="earliest", enable_auto_commit=False
     )
 
     class Factory(strategies.ProcessingStrategyFactory):  # type: ignore[misc]
@@ -39,7 +31,7 @@ def main() -> None:
 
         def create_with_partitions(self, commit: Any, partitions: Any) -> Any:
             last = strategies.CommitOffsets(commit)
-            return tasks.RunTaskInThreads(push, min(THREADS, given.in_flight), 4 * given.in_flight, last)
+            return tasks.RunTaskInThreads(told, min(THREADS, given.in_flight), 4 * given.in_flight, last)
 
     consumer = kafka.KafkaConsumer(configuration)
     policy: Any = importlib.import_module("arroyo.commit").CommitPolicy(1.0, None)

@@ -32,6 +32,7 @@ class Task:
     url: str
     in_flight: int
     uvloop: bool = False
+    lean: bool = False
 
     @property
     def host(self) -> str:

@@ -2,28 +2,15 @@
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
-from threading import local
 from typing import Any
 
-from tests.benchmarks.contestants.job import HEADERS, body_of, task
+from tests.benchmarks.contestants.job import task
+from tests.benchmarks.contestants.posting import pushing
 
 given = task()
 quixstreams: Any = importlib.import_module("quixstreams")
 sinks: Any = importlib.import_module("quixstreams.sinks")
 THREADS = 64
-own = local()
-
-
-def push(value: bytes) -> None:
-    connection = getattr(own, "connection", None)
-    if connection is None:
-        connection = own.connection = HTTPConnection(given.host, timeout=30)
-    connection.request("POST", "/", body_of(value), HEADERS)
-    response = connection.getresponse()
-    response.read()
-    if response.status != 200:
-        raise RuntimeError(response.status)
 
 
 class Pushes(sinks.BatchingSink):  # type: ignore[misc]
@@ -32,9 +19,10 @@ class Pushes(sinks.BatchingSink):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._threads = ThreadPoolExecutor(min(THREADS, given.in_flight))
+        self._push = pushing(given)
 
     def write(self, batch: Any) -> None:
-        list(self._threads.map(push, [item.value for item in batch]))
+        list(self._threads.map(self._push, [item.value for item in batch]))
 
 
 def main() -> None:
