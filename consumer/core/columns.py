@@ -9,6 +9,7 @@ from schemas.journal import Columns
 def columns_of(commands: Sequence[Command], places: Iterable[Iterable[Position]], *, quiets: bool = False) -> Columns:
     """All that a record says of its commands. `places`: the records that asked for each; `quiets`: with their quiet
     hours, where anybody has some."""
+    nights: list[tuple[int, int, str, bool] | None] = [command.quiet for command in commands] if quiets else []
     return Columns(
         ids=[command.id.hex() for command in commands],
         digests=[command.digest.hex() for command in commands],
@@ -19,5 +20,5 @@ def columns_of(commands: Sequence[Command], places: Iterable[Iterable[Position]]
         arrived=[command.arrived for command in commands],
         deadlines=[command.deadline for command in commands],
         positions=[list(each) for each in places],
-        quiets=[command.quiet for command in commands] if quiets and any(each.quiet for each in commands) else [],
+        quiets=nights if any(nights) else [],
     )

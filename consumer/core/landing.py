@@ -46,15 +46,7 @@ class Landed(NamedTuple):
 
 def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[Attempt]:
     """The attempt's record, in parts when it carries more than `COMMANDS_PER_PART` commands."""
-    groups: list[list[AttemptParcel]] = [[]]
-    room = COMMANDS_PER_PART
-    for piece in (piece for parcel in batch.parcels for piece in _pieces(parcel, positions)):
-        count = len(piece.commands.ids)
-        if count > room:
-            groups.append([])
-            room = COMMANDS_PER_PART
-        groups[-1].append(piece)
-        room -= count
+    groups = _groups(batch, positions)
     marketing = sorted(batch.marketing)
     return [
         Attempt(
@@ -70,19 +62,35 @@ def attempt_records(batch: Batch, positions: Mapping[bytes, Sequence[Position]])
     ]
 
 
+def _groups(batch: Batch, positions: Mapping[bytes, Sequence[Position]]) -> list[list[AttemptParcel]]:
+    """The parcels of each part."""
+    if len(batch.commands) <= COMMANDS_PER_PART:
+        return [[_piece(parcel, parcel.commands, positions) for parcel in batch.parcels]]
+    groups: list[list[AttemptParcel]] = [[]]
+    room = COMMANDS_PER_PART
+    for piece in (piece for parcel in batch.parcels for piece in _pieces(parcel, positions)):
+        count = len(piece.commands.ids)
+        if count > room:
+            groups.append([])
+            room = COMMANDS_PER_PART
+        groups[-1].append(piece)
+        room -= count
+    return groups
+
+
 def _pieces(parcel: Parcel, positions: Mapping[bytes, Sequence[Position]]) -> Iterator[AttemptParcel]:
     """The parcel as a part can carry it; each piece but the last fills a part of its own."""
-    everybody = parcel.commands
-    last = len(everybody) - COMMANDS_PER_PART
-    for start in range(0, len(everybody), COMMANDS_PER_PART):
-        commands = everybody[start : start + COMMANDS_PER_PART] if last > 0 else everybody
-        places = [positions.get(command.id, ()) for command in commands]
-        yield AttemptParcel(
-            message=_sent(parcel.message),
-            wording=parcel.level,
-            more=start < last,
-            commands=columns_of(commands, places, quiets=True),
-        )
+    last = len(parcel.commands) - COMMANDS_PER_PART
+    for start in range(0, len(parcel.commands), COMMANDS_PER_PART):
+        yield _piece(parcel, parcel.commands[start : start + COMMANDS_PER_PART], positions, more=start < last)
+
+
+def _piece(
+    parcel: Parcel, commands: Sequence[Command], positions: Mapping[bytes, Sequence[Position]], *, more: bool = False
+) -> AttemptParcel:
+    places = [positions.get(command.id, ()) for command in commands]
+    columns = columns_of(commands, places, quiets=True)
+    return AttemptParcel(message=_sent(parcel.message), wording=parcel.level, more=more, commands=columns)
 
 
 def _sent(message: Message) -> SentMessage:

@@ -204,6 +204,8 @@ def test_a_rank_out_of_range_is_remembered_as_the_nearest() -> None:
     memory = told(claim(1))
     memory.mark_attempted(7, 1 << 80)
     assert memory.attempted(7) == (1 << 63) - 1
+    memory = told(claim(1), attempt("1.1", parcel(columns([1], thread=7, rank=-(1 << 80)))))
+    assert memory.attempted(7) == -(1 << 63)
 
 
 def uneven() -> Columns:
