@@ -52,7 +52,8 @@ class Slices:
         """The value that was put first."""
         for shards in self._slices.values():
             bucket = _bucket(shards, key)
-            place = _place(bucket, key)
+            # Nearly every bucket that is asked has none.
+            place = _place(bucket, key) if key in bucket else None
             if place is not None:
                 return bytes(bucket[place + len(key) : place + ENTRY_BYTES])
         return None
