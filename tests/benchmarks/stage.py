@@ -56,7 +56,8 @@ class Broker:
         if self.embedded is not None:
             self.embedded.create(topic)
             return
-        made = self.admin.create_topics([NewTopic(topic, partitions or self.partitions, 1, config=settings)])
+        admin = self.admin  # Held on to: without it nobody hears the answer.
+        made = admin.create_topics([NewTopic(topic, partitions or self.partitions, 1, config=settings)])
         for each in made.values():
             each.result(timeout=30)
 
