@@ -49,7 +49,8 @@ def _uneven_ladders(loaded: LoadedRoute) -> Iterator[Problem]:
     most = max(ladders, key=lambda code: len(ladders[code]))
     for code, ladder in ladders.items():
         if len(ladder) < len(ladders[most]):
-            what = f"{len(ladder)} wordings in {code}, and {len(ladders[most])} in {most}"
+            count = "1 wording" if len(ladder) == 1 else f"{len(ladder)} wordings"
+            what = f"{count} in {code}, and {len(ladders[most])} in {most}"
             mend = "who reads this language keeps a request to themselves that others share"
             yield loaded.problem(("wordings", code), what, mend)
 

@@ -220,7 +220,7 @@ PLANTED = (
         '      - title: "Your points expire soon"\n        text: "Spend them in time"\n',
         "",
         'en:\n      - title: "Points',
-        "1 wordings in en, and 2 in ru",
+        "1 wording in en, and 2 in ru",
     ),
     # links
     Planted(

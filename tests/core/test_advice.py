@@ -37,7 +37,9 @@ def test_steps_that_are_never_used_are_told() -> None:
 
 def test_a_language_with_fewer_steps_is_told() -> None:
     found = advice("  wordings:\n    ru: [{text: a}, {text: b}]\n    en: [{text: c}]\n")
-    assert found[0].startswith("routes.yaml:7: route r: 1 wordings in en, and 2 in ru; who reads")
+    assert found[0].startswith("routes.yaml:7: route r: 1 wording in en, and 2 in ru; who reads")
+    found = advice("  wordings:\n    ru: [{text: a}, {text: b}, {text: c}]\n    en: [{text: d}, {text: e}]\n")
+    assert found[0].startswith("routes.yaml:7: route r: 2 wordings in en, and 3 in ru; who reads")
 
 
 def test_what_an_example_of_silence_expects_is_told() -> None:
