@@ -5,9 +5,8 @@ lane's claim was acked, counted on from there by the monotonic clock. Every `now
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
-from functools import cached_property
 from typing import NamedTuple
 
 from consumer.core.value import value
@@ -148,30 +147,26 @@ class Parcel(NamedTuple):
     commands: tuple[Command, ...]
 
 
-@dataclass(frozen=True)
+@value
 class Batch:
-    """What one request carries. `id` is `epoch.number`, unique in a lane's journal."""
+    """What one request carries. `id` is `epoch.number`, unique in a lane's journal. All `commands` stand in the batch's
+    order, parcel by parcel; `recipients` is everybody whom it tells, and `marketing` those of its routes that count for
+    frequency caps."""
 
     id: str
     epoch: int
     parcels: tuple[Parcel, ...]
+    commands: tuple[Command, ...] = field(init=False, compare=False, repr=False)
+    recipients: frozenset[str] = field(init=False, compare=False, repr=False)
+    marketing: frozenset[str] = field(init=False, compare=False, repr=False)
 
-    @cached_property
-    def commands(self) -> tuple[Command, ...]:
-        """All commands in the batch's order: parcel by parcel."""
-        if len(self.parcels) == 1:
-            return self.parcels[0].commands
-        return tuple(command for parcel in self.parcels for command in parcel.commands)
-
-    @cached_property
-    def recipients(self) -> frozenset[str]:
-        """Everybody whom the request tells."""
-        return frozenset([command.recipient for command in self.commands])
-
-    @cached_property
-    def marketing(self) -> frozenset[str]:
-        """Those of its routes that count for frequency caps."""
-        return frozenset([command.terms.route for command in self.commands if command.terms.marketing])
+    def __post_init__(self) -> None:
+        commands = tuple([command for parcel in self.parcels for command in parcel.commands])
+        marketing = [command.terms.route for command in commands if command.terms.marketing]
+        # What everybody asks for is worked out at once; nobody changes it later.
+        object.__setattr__(self, "commands", commands)
+        object.__setattr__(self, "recipients", frozenset([command.recipient for command in commands]))
+        object.__setattr__(self, "marketing", frozenset(marketing))
 
     @property
     def on_unsure(self) -> OnUnsure:

@@ -56,7 +56,11 @@ def test_a_batch_tells_everybody_once_and_names_the_routes_that_count_for_caps()
     one, other = commands(2)
     news = replace(one, id=b"n" * 12, terms=replace(one.terms, route="news", marketing=True))
     told = Batch("1.1", 1, (Parcel(MESSAGE, 0, (one, other)), Parcel(MESSAGE, 1, (news,))))
-    assert (told.commands, told.recipients, told.marketing) == ((one, other, news), {"u0", "u1"}, {"news"})
+    assert (told.commands, told.recipients, told.marketing) == (
+        (one, other, news),
+        frozenset({"u0", "u1"}),
+        frozenset({"news"}),
+    )
     assert batch(3).marketing == frozenset()
 
 
