@@ -161,10 +161,8 @@ class Desk:
         """The highest rank of its thread that was ever attempted, or that sleeps."""
         if command.thread is None:
             return None
-        attempted, asleep = self.memory.attempted(command.thread), self.lot.newest(command)
-        if attempted is None or asleep is None:
-            return asleep if attempted is None else attempted
-        return max(attempted, asleep)
+        ranks = (self.memory.attempted(command.thread), self.lot.newest(command))
+        return max([rank for rank in ranks if rank is not None], default=None)
 
     # --- requests out -------------------------------------------------------------------------------------------------
 

@@ -7,12 +7,13 @@ from typing import NamedTuple, TypeVar
 from consumer.core.attempts import DIGEST_BYTES, ID_BYTES, decode_hex, decode_threads, message_of
 from consumer.core.columns import columns_of
 from consumer.core.model import Command, Message, OnUnsure, Position, Priority, Quiet, Terms
-from consumer.core.room import command_bytes
 from schemas.journal import Parked, ParkedQuiet, ParkedTerms, SentMessage
 
 # A record is read back in about ten milliseconds, and stays well under the 900 KB that a journal takes.
 BYTES_PER_RECORD = 150_000
 _COMMAND_BYTES = 350
+# What is parked is kept whole.
+_WHOLE_BYTES = 1300
 _CHARACTER_BYTES = 2
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Parking:
 def _weight(command: Command) -> int:
     """About what it takes in memory; texts count for each, although those of one record are shared."""
     characters = sum(len(part) for message in command.wordings for part in message if part)
-    return command_bytes(command) + _CHARACTER_BYTES * characters
+    return _WHOLE_BYTES + _CHARACTER_BYTES * (len(command.recipient) + characters)
 
 
 # --- to the journal and back ------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from consumer.core.model import Command, Position, Quiet, Terms, TopicPartition
 
 # Up to so many are all whole: to fold and unfold one takes 4 µs. Of more, this part is whole, those that came last.
 _ALL_WHOLE = 8192
-_LAST = 1 / 16
+_LAST = 1 / 32
 # Digest, thread, rank, arrived, deadline, numbers of the group and of the kind, the place and whether there is a
 # thread, how many positions, and how many of them are settled. Behind it the positions, and then the recipient.
 _FOLD = Struct("<4sQqddIHBBB")

@@ -52,6 +52,16 @@ def test_what_is_late_goes_merged_with_its_siblings() -> None:
     assert (parcel.message.title, parcel.level, len(parcel.commands)) == ("coarse", 1, 1000)
 
 
+def test_a_lane_that_gets_a_quota_merges_from_then_on() -> None:
+    outbox = outbox_of(command("first"))
+    assert titles(outbox.take(0.0, 0.0, Capacity(1, 1))) == ["first"]
+    for each in crowd(1500, 0.0, "coarse"):
+        outbox.put(each)
+    assert titles(outbox.take(0.0, 0.0, Capacity(1, 1))) == ["order 0"]
+    (parcel, *_) = outbox.take(1799.0, 1.0, Capacity(2, 1000))
+    assert (parcel.message.title, parcel.level, len(parcel.commands)) == ("coarse", 1, 1000)
+
+
 def test_a_lane_of_few_requests_ranks_all_groups_however_many() -> None:
     with pytest.raises(AssertionError, match="all groups"):
         outbox_of(*crowd(1200)).take(10.0, 6.0, Capacity(1, 1000))
