@@ -21,8 +21,10 @@ from consumer.streams.writer import TooLarge, Writer
 
 # More than can be under way; where nothing is read back, no more are kept.
 OWN_RECORDS = 4096
-# Who stands by follows this far behind: a hundred records in one answer of the broker cost little more than one.
-EASE_SECONDS = 0.25
+# Who stands by follows a little behind, for a thousand records in one answer of the broker cost little more than one.
+# So often it looks whether it is the owner by now.
+EASE_SECONDS = 1.0
+LOOK_SECONDS = 0.25
 TOO_LARGE = Trouble("record_too_large", "the topic's max.message.bytes is under 1 MiB")
 
 
@@ -44,7 +46,7 @@ class KafkaJournal:
     As many partitions as the topic has, so many shares had the lane from its first day on: with another number each
     would remember what others have told. Such a journal is neither read nor written; its trouble says so.
 
-    `post` is the lane's place in its group: who stands by reads some times a second, and not each record as it comes.
+    `post` is the lane's place in its group: who stands by reads each second, and not each record as it comes.
     """
 
     def __init__(
@@ -156,12 +158,18 @@ class KafkaJournal:
         return float(records[0].timestamp / 1000)
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
-        if self._post is not None and self._post.stands_by and not self._own and self._tail.at_end:
-            await asyncio.sleep(EASE_SECONDS)
+        await self._ease()
         records = await self._tail.take(timeout_seconds)
         if self._post is not None and self._tail.at_end:
             self._post.read_back()
         return [Entry(record.offset, record.timestamp / 1000, self._decoded(record.value)) for record in records]
+
+    async def _ease(self) -> None:
+        """Let records gather, while nobody waits for them."""
+        left = EASE_SECONDS if self._tail.at_end else 0.0
+        while left > 0 and self._post is not None and self._post.stands_by and not self._own:
+            await asyncio.sleep(LOOK_SECONDS)
+            left -= LOOK_SECONDS
 
     def _decoded(self, value: bytes | None) -> Entryable | Unreadable:
         own = None if value is None else self._own.pop(value, None)
