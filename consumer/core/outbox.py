@@ -22,10 +22,10 @@ class Outbox:
     overdue (expired, until the next `expire` says so).
     """
 
-    def __init__(self, bounds: Bounds, policy: Policy) -> None:
+    def __init__(self, bounds: Bounds, policy: Policy, live: Shelf | None = None) -> None:
         self._room = Room(bounds)
         # A desk has its commands in here too, wherever they are.
-        self.live = Shelf()
+        self.live = Shelf() if live is None else live
         self._threads = Threads(self.live.rank)
         self._groups = Groups(self.live, self._room, policy)
         self._open = 0

@@ -9,6 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from consumer.core.model import Bounds, Capacity, Command, Ended, Message, OnUnsure, Priority, Terms
 from consumer.core.outbox import Outbox
+from consumer.core.shelf import Shelf
 from consumer.core.turn import slack_with_ladder
 
 TERMS = [
@@ -151,5 +152,15 @@ class OutboxAgainstItsPromises(RuleBasedStateMachine):
             assert behind or id_ in shown or command.deadline <= self.now
 
 
+class OutboxOfFoldedCommands(OutboxAgainstItsPromises):
+    """The same where nearly all that waits is folded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outbox = Outbox(Bounds(commands=1000), slack_with_ladder, Shelf(all_whole=1))
+
+
+TestOutboxOfFoldedCommands = OutboxOfFoldedCommands.TestCase
+TestOutboxOfFoldedCommands.settings = settings(max_examples=50, stateful_step_count=40, deadline=None)
 TestOutboxAgainstItsPromises = OutboxAgainstItsPromises.TestCase
 TestOutboxAgainstItsPromises.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
