@@ -5,14 +5,14 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from typing import Any
 
 import structlog
 
-from consumer.app import wiring
+from consumer.app import logs, metrics, state, wiring
 from consumer.app.admin import Admin, AdminSettings
 from consumer.app.deployed import Deployed, planners_of
 from consumer.app.hardening import keep_memory_private
@@ -30,7 +30,7 @@ from consumer.app.signals import StopRequest
 from consumer.app.state import RoutesStanding, State
 from consumer.app.why_live import live_report
 from consumer.core.explain import Waiting
-from consumer.core.facts import Fact, LaneGauges, LaneStuck
+from consumer.core.facts import Fact, LaneGauges, LaneStuck, Pushed
 from consumer.core.head import Head
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Emit
@@ -74,7 +74,14 @@ class Service:
         self.state.read_offsets = self._read_offsets
         self.metrics = Metrics(wiring.expected(setup, version()), options.trace_of)
         history = History(setup.config.names, time.time)
-        self._observers = (self.metrics.see, self.state.see, history.see, Logs(time.monotonic).see, *options.observers)
+        self._observers: tuple[tuple[Emit, Container[type[Fact]] | None], ...] = (
+            (self.metrics.see, metrics.TABLE),
+            (self.state.see, state.TABLE),
+            (history.see, (Pushed,)),
+            (Logs(time.monotonic).see, logs.TABLE),
+            *((observer, None) for observer in options.observers),
+        )
+        self._audiences: dict[type[Fact], tuple[Emit, ...]] = {}
         streams = options.streams(setup, self.emit)
         deployed = Deployed(planners_of(setup))
         self.reloading = Reloading(setup, deployed, self._reloaded)
@@ -88,14 +95,20 @@ class Service:
         self._admin = Admin(settings, self.state, self.metrics, self._whereabouts, page)
 
     def emit(self, fact: Fact) -> None:
-        """Tell every observer."""
-        for observer in self._observers:
+        """Tell every observer that has an ear for it."""
+        for observer in self._audiences.get(type(fact)) or self._audience(type(fact)):
             observer(fact)
         if isinstance(fact, LaneStuck):
             self.state.draining = True
             self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
         if self._options.once and isinstance(fact, LaneGauges) and self._finished():
             self.stop()
+
+    def _audience(self, kind: type[Fact]) -> tuple[Emit, ...]:
+        """Who wants to hear facts of a kind. Looked for once: each event is told in five of them."""
+        found = tuple(observer for observer, kinds in self._observers if kinds is None or kind in kinds)
+        self._audiences[kind] = found
+        return found
 
     def reload(self) -> None:
         """Read the routes anew, soon."""
@@ -191,8 +204,8 @@ def _tell_exception(_loop: asyncio.AbstractEventLoop, context: dict[str, object]
 def run_service(setup: Setup, stop: StopRequest, options: Options) -> int:
     """The whole life of the process, from logging to the exit code."""
     keep_memory_private()
-    logs = setup.config.logs
-    configure(logs.format, logs.level, sys.stderr, time.monotonic)
+    wanted = setup.config.logs
+    configure(wanted.format, wanted.level, sys.stderr, time.monotonic)
     for warning in setup.warnings:
         structlog.stdlib.get_logger("vestnik").warning("configuration_warning", detail=warning)
     if setup.config.traces.export == "otlp":

@@ -120,11 +120,12 @@ class Intake:
     def _admit(self, record: Record) -> str | None:
         """Take up a record; the reason, where nothing but dead letters came of it."""
         plan = self._office.parts.planner.plan(record)
-        admitted = self._desk.admit(record, plan, self._office.clock.now())
+        now = self._office.clock.now()
+        admitted = self._desk.admit(record, plan, now)
         partition = record.position.topic_partition
         self.expected[partition] = record.position.offset + 1
         self.last_timestamps[partition] = record.timestamp
-        self._tell_plan(record, plan)
+        self._tell_plan(record, plan, now)
         report_ends(self._office, admitted.ended)
         for route, state in admitted.repeated:
             self._office.parts.emit(RecordRepeated(self._office.lane, route, state))
@@ -134,8 +135,8 @@ class Intake:
         self._floods.see(record.position.topic, poison)
         return poison
 
-    def _tell_plan(self, record: Record, plan: Plan) -> None:
-        age = self._office.clock.now() - record.timestamp
+    def _tell_plan(self, record: Record, plan: Plan, now: float) -> None:
+        age = now - record.timestamp
         lane, topic, emit = self._office.lane, record.position.topic, self._office.parts.emit
         match plan:
             case Planned():
@@ -201,8 +202,10 @@ class Intake:
 
 def _poison(plan: Plan, admitted: Admitted) -> str | None:
     """One route that fails while others make something of the record floods nothing."""
+    if not admitted.rejections:
+        return None
     parts = len(plan.commands) + len(plan.ended) + len(plan.rejections) if isinstance(plan, Planned) else 1
-    if not admitted.rejections or len(admitted.rejections) < parts:
+    if len(admitted.rejections) < parts:
         return None
     return admitted.rejections[0].reason
 
