@@ -348,7 +348,3 @@ class Config(Strict):
     def lane(self, name: str) -> LaneConfig:
         """What holds for a lane, by its id or the name of a share."""
         return self.lanes[name if name in self.lanes else lane_of(name)]
-
-    @property
-    def route_paths(self) -> list[str]:
-        return [self.routes] if isinstance(self.routes, str) else self.routes
