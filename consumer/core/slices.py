@@ -25,7 +25,7 @@ class Slices:
     is remembered for at least that long and at most an eighth longer.
 
     The first byte of a key chooses its shard, the second one its bucket: nothing is ever sorted. A shard whose buckets
-    have become long gets twice as many, which takes a millisecond where there are millions of entries.
+    have become long gets four times as many, which takes a millisecond where there are millions of entries.
     """
 
     def __init__(self, memory_seconds: float) -> None:
@@ -105,17 +105,18 @@ def _place(bucket: bytearray, key: bytes, start: int = 0) -> int | None:
 
 
 def _relieve(bucket: bytearray, buckets: _Buckets) -> None:
-    """Make room in a bucket: without what stands there twice, or, where that is little, by twice as many buckets."""
+    """Make room in a bucket: without what stands there twice, or, where that is little, by four times as many."""
     entries = _each_once(bucket)
     if len(entries) * ENTRY_BYTES <= _BUCKET_BYTES // 2:
         bucket[:] = b"".join(entry for (entry,) in entries)
         return
+    apart = ENTRIES.iter_unpack if len(entries) * ENTRY_BYTES == len(bucket) else _each_once
     before = buckets[:]
-    buckets[:] = [bytearray() for _ in range(2 * len(before))]
+    buckets[:] = [bytearray() for _ in range(4 * len(before))]
     for each in before:
-        for (entry,) in _each_once(each):
-            half = buckets[entry[1] & len(buckets) - 1]
-            half += entry
+        for (entry,) in apart(each):
+            part = buckets[entry[1] & len(buckets) - 1]
+            part += entry
 
 
 def _each_once(bucket: bytearray) -> dict[tuple[bytes], None]:
