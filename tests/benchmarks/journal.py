@@ -3,7 +3,8 @@
 Run it with `python -m tests.benchmarks.journal [--json FILE]`. All times are of this thread's CPU, the median of some
 rounds. The first steps are the pure ones. "through Kafka" is all of them at once, with the client library and the loop,
 over the embedded broker, whose own work is in other threads; "library alone" puts the same bytes through the library
-without any work of ours. "read back" is what a start does with each request that stands in the journal.
+without any work of ours. "read back" is what a start does with each request that stands in the journal; that of a long
+journal costs more, for the memory of what has ended does not fit into the processor's any more.
 """
 
 import argparse
@@ -37,6 +38,8 @@ from schemas.journal import AnyRecord, Claim
 
 ROUNDS = 5
 COMMANDS = 20_000
+LONG = 1_000_000
+LONG_PARTS = 50
 NOW = 1.78e9
 DAY = 86_400.0
 RECORDS_PER_BATCH = 128
@@ -46,13 +49,15 @@ KAFKA_BYTES = 3_000_000
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Requests that carry so many commands each, and how many of them are under way at once."""
+    """Requests that carry so many commands each, and how many of them are under way at once. `share`: as many of the
+    long journal's commands are read back in such requests."""
 
     commands: int
     in_flight: int
+    share: float = 1.0
 
 
-SHAPES = (Shape(1, 256), Shape(1000, 8))
+SHAPES = (Shape(1, 256, share=0.2), Shape(1000, 8))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +85,9 @@ class Request:
     places: Mapping[bytes, Sequence[Position]]
 
 
-def requests(shape: Shape, count: int) -> list[Request]:
-    random, terms = Random(shape.commands), Terms("order-ready", Priority.URGENT)
-    return [_request(number, shape, random, terms) for number in range(count)]
+def requests(shape: Shape, count: int, first: int = 0) -> list[Request]:
+    random, terms = Random(shape.commands + first), Terms("order-ready", Priority.URGENT)
+    return [_request(number, shape, random, terms) for number in range(first, first + count)]
 
 
 def _request(number: int, shape: Shape, random: Random, terms: Terms) -> Request:
@@ -187,6 +192,20 @@ def timed(make: Callable[[], Step], rounds: int) -> float:
     return median(spent)
 
 
+def long_read_back(shape: Shape, count: int) -> float:
+    """Seconds for a journal of so many requests, made and read back in parts: the whole would need gigabytes."""
+    memory, offset, spent = fresh(), 0, 0.0
+    for first in range(0, count, count // LONG_PARTS):
+        values = [encoded(record) for record in records(requests(shape, count // LONG_PARTS, first))]
+        tame_collector()
+        began = thread_time()
+        for value in values:
+            memory.apply(Entry(offset, NOW + offset / 1000, decoded(value)))
+            offset += 1
+        spent += thread_time() - began
+    return spent
+
+
 # --- through Kafka ----------------------------------------------------------------------------------------------------
 
 
@@ -285,12 +304,16 @@ async def _counted(consumer: Any, wanted: int) -> None:
 # --- figures ----------------------------------------------------------------------------------------------------------
 
 
-def costs(commands: int, rounds: int) -> Iterator[Cost]:
+def costs(commands: int, long: int, rounds: int) -> Iterator[Cost]:
     with EmbeddedBroker() as broker:
         for shape in SHAPES:
             made = requests(shape, max(commands // shape.commands, shape.in_flight))
             for step, seconds in pure_costs(made, rounds):
                 yield Cost(step, shape.commands, len(made), 1e6 * seconds / len(made))
+            count = max(int(long * shape.share) // shape.commands // LONG_PARTS, 1) * LONG_PARTS
+            yield Cost(
+                "both, read back of a long journal", shape.commands, count, 1e6 * long_read_back(shape, count) / count
+            )
             fitting = made[: most(made, shape)]
             for step, seconds in kafka_costs(broker, fitting, shape, rounds):
                 yield Cost(step, shape.commands, len(fitting), 1e6 * seconds / len(fitting))
@@ -348,9 +371,10 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="tests.benchmarks.journal", description=__doc__)
     parser.add_argument("--json", type=Path, help="write the figures there too")
     parser.add_argument("--commands", type=int, default=COMMANDS)
+    parser.add_argument("--long", type=int, default=LONG, help="commands of the long journal")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
-    rows = list(costs(options.commands, options.rounds))
+    rows = list(costs(options.commands, options.long, options.rounds))
     Console(width=120).print(table(rows))
     if options.json is not None:
         figures = [asdict(row) | {"us_per_command": row.us_per_command} for row in rows]

@@ -10,12 +10,12 @@ from tests.benchmarks.journal import SHAPES
 
 def test_each_step_takes_some_time_in_requests_of_both_sizes(tmp_path: Path) -> None:
     file = tmp_path / "journal.json"
-    journal.main(["--json", str(file), "--commands", "300", "--rounds", "1"])
+    journal.main(["--json", str(file), "--commands", "300", "--long", "1000", "--rounds", "1"])
     rows = json.loads(file.read_text())
     assert {(row["step"], row["commands_per_request"]) for row in rows} == {
         (step, shape.commands) for step in (row["step"] for row in rows) for shape in SHAPES
     }
-    assert len(rows) == 16
+    assert len(rows) == 18
     assert all(0 < row["us_per_command"] <= row["us_per_request"] for row in rows)
 
 
