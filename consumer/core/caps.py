@@ -15,7 +15,7 @@ _MOMENT_BYTES = 8
 
 
 class Told:
-    """When each person was told marketing, in about sixteen bytes a delivery, without a name: a hash under a key that
+    """When each person was told marketing, in about eighteen bytes a delivery, without a name: a hash under a key that
     never leaves this process."""
 
     def __init__(self, caps: Sequence[Cap], key: bytes) -> None:

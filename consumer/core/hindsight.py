@@ -24,7 +24,7 @@ class FirstEnd(NamedTuple):
 
 class Hindsight(Memory):
     """A memory that is read from the outside, by those who own nothing: feed it every entry of the journal in order.
-    Sixteen bytes a command, as in the memory of a lane."""
+    Eighteen bytes a command, as in the memory of a lane."""
 
     def __init__(self, memory_seconds: float) -> None:
         super().__init__(memory_seconds)

@@ -36,7 +36,7 @@ class Doubtful:
 class Memory:
     """Feed it every entry of the journal in order. The same entries give the same memory in every member.
 
-    What has ended, and the highest rank of each thread, is remembered for `memory_seconds` at least, in about sixteen
+    What has ended, and the highest rank of each thread, is remembered for `memory_seconds` at least, in about eighteen
     bytes each; what is parked and has not ended is kept whole. Times are the journal's: broker seconds.
     """
 
