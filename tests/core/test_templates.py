@@ -289,6 +289,19 @@ def test_what_is_said_again_of_the_same_values_is_remembered() -> None:
     assert made.render(other, NO_LINKS) != first
 
 
+def test_a_text_that_repeats_in_a_wording_that_does_not_is_said_anew_of_other_values() -> None:
+    made = wording(title="{{ order.public_id }}", text="By {{ order.delivery.kind }}")
+    orders = [("A", "post"), ("B", "post"), ("C", "pickup"), ("D", "post"), ("E", None)]
+    said = [
+        made.render({"order": Order(id="1", public_id=name, delivery=Delivery(kind=kind))}, NO_LINKS)
+        for name, kind in orders
+    ]
+    told = [each for each in said if not isinstance(each, Unrendered)]
+    assert [(each.title, each.text) for each in told] == [(name, f"By {kind}") for name, kind in orders[:-1]]
+    assert told[0].text is told[3].text
+    assert isinstance(said[-1], Unrendered)
+
+
 def test_of_each_filter_that_looks_beside_its_value_it_is_known_at_what() -> None:
     """Else a rendering would be remembered for people to whom another is due."""
     assert {name for name, make in FILTERS.items() if hasattr(make(RU), "jinja_pass_arg")} == set(LOOKED_AT)
