@@ -46,14 +46,19 @@ class Doorman:
         ended: list[Ended] = []
         for parcel in parcels:
             ends = [end for command in parcel.commands if (end := self.refused(command, now)) is not None]
+            if not ends:
+                kept.append(parcel)
+                continue
             for end in ends:
                 self._outbox.land(end.command.thread, end.command.rank)
             over = {end.command.id for end in ends}
-            commands = tuple(command for command in parcel.commands if command.id not in over) if ends else ()
-            kept.append(parcel._replace(commands=commands) if ends else parcel)
+            left = tuple(command for command in parcel.commands if command.id not in over)
+            if left:
+                kept.append(parcel._replace(commands=left))
             ended.extend(ends)
-        self._withdraw([end.command for end in ended])
-        return tuple(parcel for parcel in kept if parcel.commands), tuple(ended)
+        if ended:
+            self._withdraw([end.command for end in ended])
+        return tuple(kept), tuple(ended)
 
     def eviction(self, lot: Lot) -> Eviction:
         """A walk through what waits, for when the list has changed."""
