@@ -31,6 +31,7 @@ from consumer.streams.journal import KafkaJournal
 from consumer.streams.lines import LinesJournal
 from consumer.streams.settings import KafkaSettings
 from schemas.journal import Attempt, Claim, Landing
+from tests.benchmarks.contestants.job import body_of
 from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
@@ -41,6 +42,9 @@ WARM_UP = 50
 IDLE_SECONDS = 5.0
 PER_SECOND = 100
 CHUNK = 10_000
+# So many wait before the counting begins: what the first ones need is not theirs alone.
+FIRST = 2000
+MIB = 1024 * 1024
 PER_REQUEST = 1000
 WAIT_SECONDS = 120.0
 # A lane of so few requests must have a wording that many share.
@@ -92,29 +96,35 @@ class Bench:
         finally:
             process.stop()
 
-    def waiting(self, count: int) -> Iterator[Figure]:
+    def waiting(self, job: Job, count: int) -> Iterator[Figure]:
         """Commands that wait because the lane has had its one request of the hour."""
-        lane = self._named("waiting")
-        document = self._document(ORDERS, lane)
+        lane, apart = self._named(f"waiting-{job.name}"), job.recipients_per_request == 1
+        document = self._document(job, lane)
         document["lanes"][lane] |= {"quota": {"requests": 1, "per": "1h"}, "in_flight": 1}
         document["lanes"][lane]["backlog"] = {"commands": 2 * count, "bytes": "1GiB"}
         topics_for_lane(self._stage, lane)
-        route = routes(ORDERS, lane)[0]
-        process = self._process(written(self._folder / lane, document, [{**route, **LADDER}]), lane)
+        route = {**routes(job, lane)[0], **(LADDER if apart else {})}
+        process = self._process(written(self._folder / lane, document, [route]), lane)
+        self._provider.expect(1)
+        self._publish(lane, job.events(1, 6))
         try:
-            self._until(process, "working")
-            self._publish(lane, WARM_UP, 7)
-            self._until(process, "waiting", WARM_UP - 1)
+            watched(self._provider, process, WAIT_SECONDS)
+            self._publish(lane, job.events(FIRST, 7))
+            self._until(process, "waiting", FIRST)
             before, began = process.rss_mib, process.cpu_seconds
             for number in range(0, count, CHUNK):
-                self._publish(lane, min(CHUNK, count - number), 8 + number)
-                self._until(process, "waiting", WARM_UP - 1 + min(number + CHUNK, count))
+                self._publish(lane, job.events(min(CHUNK, count - number), 8 + number))
+                self._until(process, "waiting", FIRST + min(number + CHUNK, count))
             more, spent = process.rss_mib - before, process.cpu_seconds - began
-            yield Figure(f"memory, {count:,} commands waiting", more, "MiB more", f"at most {count / 2000:,.0f}")
-            yield Figure("memory of a waiting command, its text included", more * 1024 * 1024 / count, "bytes")
-            yield Figure("plan and put, a personal text", 1e6 * spent / count, "µs of CPU")
         finally:
             process.stop()
+        what = "texts of their own" if apart else "twelve texts"
+        yield Figure(
+            f"memory, {count:,} waiting, {what}", more, "MiB more", "" if apart else f"at most {count / 2000:,.0f}"
+        )
+        text = text_bytes(job.events(1000, 1)) if apart else 0.0
+        yield Figure(f"a waiting command beyond its text, {what}", more * MIB / count - text, "bytes", "at most 400")
+        yield Figure(f"plan and put, {what}", 1e6 * spent / count, "µs of CPU")
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -125,7 +135,7 @@ class Bench:
         topics_for_lane(self._stage, lane)
         count = int(PER_SECOND * seconds)
         self._provider.expect(WARM_UP)
-        self._publish(lane, WARM_UP, 3)
+        self._publish(lane, ORDERS.events(WARM_UP, 3))
         process = self._process(written(self._folder / lane, document, routes(ORDERS, lane)), lane)
         try:
             yield from self._started(process, "new journal", "at most 2")
@@ -214,8 +224,8 @@ class Bench:
         process.start()
         return process
 
-    def _publish(self, lane: str, count: int, seed: int) -> None:
-        self._stage.publish(f"{lane}-events", ORDERS.events(count, seed))
+    def _publish(self, lane: str, events: Sequence[bytes]) -> None:
+        self._stage.publish(f"{lane}-events", events)
 
     def _until(self, process: Process, what: str, least: int = 0) -> None:
         """Until all lanes work, or the lane has so many waiting; it says so by its log and its page."""
@@ -229,6 +239,12 @@ class Bench:
                 return
             time.sleep(0.3)
         raise NotDone(process.last_words)
+
+
+def text_bytes(events: Sequence[bytes]) -> float:
+    """What the texts of an event take in memory, title and text, on the average."""
+    told = [json.loads(body_of(event)) for event in events]
+    return statistics.fmean(sys.getsizeof(push["title"]) + sys.getsizeof(push["text"]) for push in told)
 
 
 # --- a journal --------------------------------------------------------------------------------------------------------
@@ -294,7 +310,8 @@ def measured(options: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
         parts = (
             bench.idle(),
             bench.steady(options.seconds),
-            bench.waiting(options.waiting),
+            bench.waiting(ORDERS, options.waiting),
+            bench.waiting(COALESCED, options.waiting),
             bench.long_journal(options.journal),
         )
         for part in parts:
