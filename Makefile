@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage bench-waiting chaos chaos-full check format references tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ bench-standing: .venv/.ready ## memory, start, latency at 100 events a second, a
 
 bench-plan: .venv/.ready ## what an event costs from bytes to commands, with the shipped catalogue; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.plan $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+
+bench-waiting: .venv/.ready ## what a command costs while it waits, in bytes and in CPU; BENCH_JSON=file.json
+	@$(BIN)/python -m tests.benchmarks.waiting $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-request: .venv/.ready ## what one request costs, beside a bare post of aiohttp; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.request $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
