@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from consumer.app.counts import Counts, Spreads
 from consumer.app.families import Expected, LaneNames
 from consumer.app.metrics import Metrics
 
@@ -29,14 +30,17 @@ def metrics_page() -> str:
 
 
 def _rows() -> Iterator[str]:
-    for metric in sorted(_families(), key=lambda metric: metric._name):
-        kind = str(metric._type)
-        name = f"{metric._name}_total" if kind == "counter" else metric._name
-        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
-        yield f"| `{name}` | {kind} | {labels} | {metric._documentation} |\n"
+    for bare, kind, words, text in sorted(_families()):
+        name = f"{bare}_total" if kind == "counter" else bare
+        labels = ", ".join(f"`{label}`" for label in words)
+        yield f"| `{name}` | {kind} | {labels} | {text} |\n"
 
 
-def _families() -> Iterator[MetricWrapperBase]:
-    for collector in Metrics(_EXPECTED).registry._collector_to_names:
-        if isinstance(collector, MetricWrapperBase):
-            yield collector
+def _families() -> Iterator[tuple[str, str, tuple[str, ...], str]]:
+    """Name, kind, labels and words of each, of Prometheus' client and of our own."""
+    for each in Metrics(_EXPECTED).registry._collector_to_names:
+        if isinstance(each, MetricWrapperBase):
+            yield each._name, str(each._type), tuple(each._labelnames), each._documentation
+        elif isinstance(each, Counts | Spreads):
+            kind = "counter" if isinstance(each, Counts) else "histogram"
+            yield each._name.removesuffix("_total"), kind, each._labels, each._text
