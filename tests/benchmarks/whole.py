@@ -260,7 +260,11 @@ def main(arguments: Sequence[str]) -> int:
             *_apart(Match(stage, told, Path(folder), profile=options.profile), able, options),
             *_together(Match(stage, told, Path(folder), COALESCED, options.profile), able, options.coalesced),
         ]
-        found = list(scores(asked_for))
+        found = []
+        for score in scores(asked_for):
+            found.append(score)
+            name = f"{score.contestant}, {score.job}, {score.latency_ms:.0f} ms"
+            console.print(f"{name}: {score.us_per_event:.0f} µs of CPU an event", markup=False, highlight=False)
     _tell(console, found)
     document = {
         "scores": [_row(each) for each in found],
