@@ -25,7 +25,7 @@ from rich.table import Table
 from tests.benchmarks.jobs import ORDERS, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
-from tests.benchmarks.stage import Broker, NotDone, Process, watched, written
+from tests.benchmarks.stage import Broker, NotDone, Process, topics_for_lane, watched, written
 from tests.kafka.server import KafkaServer, free_port
 
 EVENTS = 10_000
@@ -84,7 +84,8 @@ class Field:
     def play(self, processes: int, events: int, latency_ms: float, shares: int = SHARES) -> Score:
         """Start so many, wait until they have shared the lane out, warm them up, measure them, and stop them. Raises
         NotDone where they do not do their work."""
-        topic, lane = (f"{name}-{next(self._numbers)}" for name in ("scale-events", "scale"))
+        lane = f"scale-{self._stage.mark}-{next(self._numbers)}"
+        topic = f"{lane}-events"
         config = self._prepared(topic, lane, shares)
         running = [self._process(config, f"{lane}-{number}") for number in range(processes)]
         try:
@@ -138,6 +139,7 @@ class Field:
         """The topics, and the configuration of all processes."""
         self._stage.make(topic)
         self._stage.make(f"vestnik.journal.{lane}", shares, **{"message.timestamp.type": "LogAppendTime"})
+        topics_for_lane(self._stage, lane)
         document = configuration(ORDERS, self._stage.bootstrap, lane, topic, self._provider.url)
         document["kafka"]["session_timeout"] = "10s"
         if shares > 1:
@@ -208,8 +210,6 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     runs: Runs = {(1, 1): [], **{(each, SHARES): [] for each in options.processes}}
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, kafka(options.bootstrap) as stage, Provider() as told:
-        stage.make("vestnik.dead-letters", 1)
-        stage.make("vestnik.control", 1)
         field = Field(stage, told, Path(folder))
         for _ in range(options.rounds):
             for (processes, shares), scores in runs.items():

@@ -7,7 +7,6 @@ import pytest
 
 from tests.benchmarks import scale
 from tests.benchmarks.scale import SHARES, Score
-from tests.kafka.ring import shared_bootstrap
 
 
 def score(processes: int, cost: float, shares: int = SHARES) -> Score:
@@ -26,10 +25,12 @@ def test_a_ratio_is_the_median_of_those_of_each_round_for_rounds_differ_more_tha
 
 @pytest.mark.kafka
 @pytest.mark.long
-def test_two_processes_do_all_the_work_and_tell_nobody_twice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_do_all_the_work_and_tell_nobody_twice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "scale.json"
     asked = ["--json", str(file), "--events", "400", "--rounds", "1", "--processes", "1", "2"]
-    assert scale.main([*asked, "--bootstrap", shared_bootstrap()]) == 0
+    assert scale.main(asked) == 0
     found = json.loads(file.read_text())
     assert [(each["processes"], each["shares"], each["twice"]) for each in found["scores"]] == [
         (1, 1, 0),
