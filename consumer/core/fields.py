@@ -1,6 +1,6 @@
 """Which fields a template names, whether its events have them, and how many different texts can come of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -222,11 +222,16 @@ def _forms_wanted(locale: Locale) -> str:
 
 def shown_cardinalities(tree: nodes.Template, models: Sequence[type[Event]]) -> dict[str, Cardinality]:
     """The fields that a text shows, each with how many different values of it can be seen."""
+    outputs = (part for output in tree.find_all(nodes.Output) for part in output.nodes)
+    return finest(seen for part in outputs for seen in _seen(part, models))
+
+
+def finest(seen: Iterable[tuple[str, Cardinality]]) -> dict[str, Cardinality]:
+    """Each field with the most values that can be seen of it anywhere: where it stands whole, no coarser place hides
+    that."""
     shown: dict[str, Cardinality] = {}
-    for output in tree.find_all(nodes.Output):
-        for part in output.nodes:
-            for name, cardinality in _seen(part, models):
-                shown[name] = max(shown.get(name, cardinality), cardinality, key=lambda each: each.rank)
+    for name, cardinality in seen:
+        shown[name] = max(shown.get(name, cardinality), cardinality, key=lambda each: each.rank)
     return shown
 
 

@@ -3,13 +3,14 @@
 from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from babel import Locale
 from jinja2 import UndefinedError, nodes
 from jinja2.runtime import Context
 
-from consumer.core.fields import field_flaws, plural_flaws, shown_cardinalities, shown_flaws
+from consumer.core.fields import field_flaws, finest, plural_flaws, shown_cardinalities, shown_flaws
 from consumer.core.filters import LOOKED_AT, RENDER_ERRORS, UnsayableError
 from consumer.core.model import Message
 from consumer.core.templates import (
@@ -73,7 +74,7 @@ def read_wording(
             continue
         flaws += [(part, flaw) for flaw in _flaws(part, tree, locale, models)]
         seen = shown_cardinalities(tree, models)
-        shown |= seen
+        shown = finest(chain(shown.items(), seen.items()))
         own |= {part} if Cardinality.UNIQUE in seen.values() else set()
         trees[part] = escape_data(tree) if part in ("link", "image") else tree
     return Wording(trees, shown, frozenset(own)), flaws

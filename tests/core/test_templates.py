@@ -325,3 +325,11 @@ def test_a_text_has_a_limit() -> None:
     made = wording(text="{{ order.cancel_reason }}{{ order.cancel_reason }}")
     names = {"order": Order(id="1", cancel_reason="я" * 2000)}
     assert made.render(names, NO_LINKS) == Unrendered("text", "longer than 4096 bytes")
+
+
+def test_what_one_part_shows_whole_is_unique_however_coarsely_another_shows_it() -> None:
+    """Else it would be taken for a text that repeats, and remembered for each."""
+    whole, coarse = "{{ order.id }}", "{{ order.id | length }}"
+    for title, text, unique in ((whole, coarse, True), (coarse, whole, True), (coarse, coarse, False)):
+        read, flaws = read_wording({"title": title, "text": text}, RU, (OrderCreated,))
+        assert (read.unique, flaws) == (unique, [])
