@@ -25,7 +25,7 @@ from rich.table import Table
 from tests.benchmarks.jobs import ORDERS, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
-from tests.benchmarks.stage import Broker, NotDone, Process, topics_for_lane, watched, written
+from tests.benchmarks.stage import Broker, NotDone, Process, watched, written
 from tests.kafka.server import KafkaServer, free_port
 
 EVENTS = 10_000
@@ -139,7 +139,6 @@ class Field:
         """The topics, and the configuration of all processes."""
         self._stage.make(topic)
         self._stage.make(f"vestnik.journal.{lane}", shares, **{"message.timestamp.type": "LogAppendTime"})
-        topics_for_lane(self._stage, lane)
         document = configuration(ORDERS, self._stage.bootstrap, lane, topic, self._provider.url)
         document["kafka"]["session_timeout"] = "10s"
         if shares > 1:
@@ -210,6 +209,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     runs: Runs = {(1, 1): [], **{(each, SHARES): [] for each in options.processes}}
     with tempfile.TemporaryDirectory(prefix="scale-") as folder, kafka(options.bootstrap) as stage, Provider() as told:
+        there = set(stage.admin.list_topics(timeout=10).topics)
+        for topic in {"vestnik.dead-letters", "vestnik.control"} - there:
+            stage.make(topic, 1)
         field = Field(stage, told, Path(folder))
         for _ in range(options.rounds):
             for (processes, shares), scores in runs.items():
