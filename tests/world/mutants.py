@@ -184,7 +184,9 @@ MUTANTS = (
     # people
     Mutant("the list is not asked", f"{DOORMAN}:Doorman._reason", "self._listed(command.recipient, now)", "False"),
     Mutant("caps are not asked", f"{DOORMAN}:Doorman._reason", "told.full(", "False and told.full("),
-    Mutant("consent is not asked", f"{PLAN}:Planner._sort", "not agreed", "False"),
+    Mutant(
+        "consent is not asked", f"{PLAN}:Planner._tell", "not route.wants_consent or _consents(reading.event)", "True"
+    ),
     Mutant(
         "a pause is not heard",
         f"{FLIGHT}:Flight._forbidden",
@@ -210,7 +212,9 @@ MUTANTS = (
     Mutant(
         "a replay makes old news fresh", f"{PLAN}:Planner._life", "min(happened + ttl", "min(reading.way.came + ttl"
     ),
-    Mutant("a replay tells nobody again", f"{PLAN}:Planner._commands", "spelt(recipient) + salt", "spelt(recipient)"),
+    Mutant(
+        "a replay tells nobody again", f"{PLAN}:Planner._commands", "identity + written + salt", "identity + written"
+    ),
     # keys of requests
     Mutant(
         "a repeat that did not happen undoes the request",
