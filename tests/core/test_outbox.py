@@ -357,7 +357,9 @@ def test_entries_of_what_is_gone_do_not_pile_up() -> None:
         outbox.remove(deferred)
         outbox.put(deferred)
     assert len(outbox._deadlines) < 1100
-    assert len(outbox.groups()[0]._crowd._line) < 100
+    crowd = outbox.groups()[0]._crowd
+    assert crowd is not None
+    assert len(crowd._line) < 100
     assert outbox.oldest == 0.0
     for _ in range(2000):
         outbox.take(0.0, 6.0, ONE)
