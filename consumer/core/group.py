@@ -165,8 +165,8 @@ class _Crowd:
     __slots__ = ("_arrivals", "_count", "_head", "_line", "members")
 
     def __init__(self) -> None:
-        # Nearly everybody has one command here.
-        self.members: dict[str, bytes | tuple[bytes, ...]] = {}
+        # Nearly everybody has one command here. Who has many is no reason to search: nobody stalls a lane by one name.
+        self.members: dict[str, bytes | dict[bytes, None]] = {}
         self._count = 0
         self._line: list[bytes] = []
         self._arrivals = array("d")
@@ -187,8 +187,11 @@ class _Crowd:
         return [id_ for recipient, known in self.members.items() if recipient in told for id_ in _all(known)]
 
     def add(self, command: Command) -> None:
-        known = self.members.get(command.recipient)
-        self.members[command.recipient] = command.id if known is None else (*_all(known), command.id)
+        known = self.members.setdefault(command.recipient, command.id)
+        if isinstance(known, dict):
+            known[command.id] = None
+        elif known != command.id:
+            self.members[command.recipient] = {known: None, command.id: None}
         self._count += 1
         at = bisect_right(self._arrivals, command.arrived, self._head)
         if at == self._head > 0:
@@ -200,9 +203,11 @@ class _Crowd:
             self._arrivals.insert(at, command.arrived)
 
     def discard(self, command: Command) -> None:
-        rest = tuple(id_ for id_ in _all(self.members[command.recipient]) if id_ != command.id)
-        if rest:
-            self.members[command.recipient] = rest[0] if len(rest) == 1 else rest
+        known = self.members[command.recipient]
+        if isinstance(known, dict):
+            del known[command.id]
+            if len(known) == 1:
+                (self.members[command.recipient],) = known
         else:
             del self.members[command.recipient]
         self._count -= 1
@@ -218,5 +223,5 @@ class _Crowd:
             self._head = 0
 
 
-def _all(known: bytes | tuple[bytes, ...]) -> tuple[bytes, ...]:
-    return known if isinstance(known, tuple) else (known,)
+def _all(known: bytes | dict[bytes, None]) -> Iterable[bytes]:
+    return known if isinstance(known, dict) else (known,)

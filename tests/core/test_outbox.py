@@ -1,5 +1,6 @@
 """What waits is grouped late, keeps its threads in order, expires in time and stays within its bound."""
 
+import cProfile
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -440,3 +441,18 @@ def test_a_policy_may_be_any() -> None:
     outbox.put(replace(command("A"), arrived=5.0))
     outbox.put(command("B", arrived=1.0))
     assert take(outbox)[0].message == wording("B")
+
+
+def test_one_name_with_very_many_equal_messages_costs_no_more_for_each() -> None:
+    """Told once for all of them; counted in calls, which are the same for each command however many there are."""
+
+    def calls(count: int) -> float:
+        outbox = outbox_of(*(command("A", to="me") for _ in range(count)))
+        profile = cProfile.Profile()
+        profile.enable()
+        (parcel,) = outbox.take(0.0, 6.0, ONE)
+        profile.disable()
+        assert len(parcel.commands) == count
+        return sum(entry.callcount for entry in profile.getstats()) / count
+
+    assert calls(400) < 2 * calls(100)
