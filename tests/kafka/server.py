@@ -53,8 +53,10 @@ def free_port() -> int:
 
 
 def new_identity() -> str:
-    """A cluster's id, as Kafka's own tool makes them."""
-    return base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")
+    """A cluster's id, as Kafka's own tool makes them: one that begins with a dash would be taken for an option."""
+    while (made := base64.urlsafe_b64encode(uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return made
 
 
 class KafkaServer:
