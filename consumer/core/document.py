@@ -189,27 +189,6 @@ def read_document(text: str, file: str, model: type[M]) -> M | list[Problem]:
     return read_part(tree, (), model) if isinstance(tree, Tree) else tree
 
 
-def read_documents(text: str, file: str, model: type[M]) -> list[tuple[int, M]] | list[Problem]:
-    """A document that is a list, each entry as `model` with its line, or every mistake in it. An empty one is no
-    entries."""
-    tree = read_tree(text, file)
-    if not isinstance(tree, Tree):
-        return tree
-    if tree.data is None:
-        return []
-    if not isinstance(tree.data, list):
-        return [Problem(file, locate(tree, ()), "a list is expected here", 'each entry begins with "- "')]
-    found: list[tuple[int, M]] = []
-    problems: list[Problem] = []
-    for index in range(len(tree.data)):
-        part = read_part(tree, (index,), model)
-        if isinstance(part, list):
-            problems.extend(part)
-        else:
-            found.append((locate(tree, (index,)), part))
-    return problems or found
-
-
 def read_part(tree: Tree, path: Path, model: type[M]) -> M | list[Problem]:
     """One part of a document as `model`, or every mistake in it."""
     data = tree.data

@@ -86,11 +86,6 @@ class Group:
         return 0
 
     @property
-    def is_coarse(self) -> bool:
-        """Nothing coarser is left."""
-        return len(self.wordings) == 1
-
-    @property
     def may_coarsen(self) -> bool:
         """There is a coarser wording, and its route lets the ladder be walked."""
         return self.terms.ladder and len(self.wordings) > 1

@@ -65,11 +65,6 @@ class Ledger:
         account = self._accounts.get(topic_partition)
         return account.span if account else 0
 
-    @property
-    def spans(self) -> int:
-        """Records held in all partitions."""
-        return sum(account.span for account in self._accounts.values())
-
     def oldest(self, topic_partition: TopicPartition) -> Position | None:
         """The first unsettled record of a partition."""
         account = self._accounts.get(topic_partition)

@@ -17,7 +17,6 @@ from consumer.core.model import (
     Command,
     Ended,
     Ignored,
-    Message,
     Outcome,
     Plan,
     Planned,
@@ -347,17 +346,3 @@ def _rejected(record: Record, reason: DeadReason, detail: str) -> Rejected:
 def _rejection(route: CompiledRoute, reading: Reading, reason: DeadReason, detail: str) -> Rejection:
     name = digest(16, spelt("part") + reading.identity + route.spelt).hex()
     return Rejection(name, reason, detail, route.route.id)
-
-
-def preview(
-    loaded: LoadedRoute, event: Event, shop: ShopProfile, locale: str | None = None
-) -> tuple[Message, ...] | Unrendered:
-    """What a route says of an event, the most personal first; in `locale` instead of the customer's own. Conditions
-    and recipients are not asked."""
-    route = CompiledRoute.of(loaded.route, (shop,))
-    profile = LaneProfile(loaded.route.lane, {shop.id: shop})
-    customer = event.customer if route.to_customer else None
-    names = names_of(event, profile, shop, route.to_customer)
-    key = route.locale_for(locale or (customer.locale if customer else None), shop)
-    made = route.ladder(key, names, link_rule(shop))
-    return made if isinstance(made, Unrendered) else made.messages

@@ -31,8 +31,6 @@ UNREACHABLE = Backoff(first_seconds=0.5, factor=2.0, longest_seconds=30.0)
 UNSURE = Backoff(first_seconds=2.0, factor=2.0, longest_seconds=120.0)
 # The lane is wrong and a person must mend it: probes only find out that it was mended.
 BLOCKED = Backoff(first_seconds=60.0, factor=1.5, longest_seconds=900.0)
-# A token could not be made fresh: soon again, as an access token that ran out stops the whole lane.
-CREDENTIAL = Backoff(first_seconds=5.0, factor=2.0, longest_seconds=300.0)
 
 
 def honour(after_seconds: float | None, cap_seconds: float = 900.0) -> float:

@@ -7,8 +7,9 @@ from functools import cache
 from babel import Locale
 
 from consumer.catalogue import catalogue_files
+from consumer.core.compiled import CompiledRoute
 from consumer.core.model import Command, Ignored, Message, Planned, Position, Record
-from consumer.core.plan import LaneProfile, Planner, preview
+from consumer.core.plan import LaneProfile, Planner, link_rule, names_of
 from consumer.core.profile import ShopProfile
 from consumer.core.routes import Route, RouteSet, load_routes
 from consumer.core.wordings import Unrendered, Wording, read_wording
@@ -63,11 +64,11 @@ def read(route: Route, locale: str, level: int) -> Wording:
 
 def say(route: Route, locale: str, event: Event) -> tuple[Message, ...]:
     """What the route makes of the event in one language, the most personal first."""
-    loaded = loaded_routes().find(route.id)
-    assert loaded is not None
-    made = preview(loaded, event, SHOP, locale)
+    compiled = CompiledRoute.of(route, (SHOP,))
+    names = names_of(event, LaneProfile(route.lane, {SHOP.id: SHOP}), SHOP, compiled.to_customer)
+    made = compiled.ladder(compiled.locale_for(locale, SHOP), names, link_rule(SHOP))
     assert not isinstance(made, Unrendered), (route.id, locale, made)
-    return made
+    return made.messages
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from consumer.core.document import Problem, Strict, Tree, locate, read_document, read_documents, read_part, read_tree
+from consumer.core.document import Problem, Strict, Tree, locate, read_document, read_part, read_tree
 from consumer.core.units import Seconds
 
 
@@ -186,28 +186,6 @@ def test_one_part_of_a_document_can_be_read_alone() -> None:
         Problem("w.yaml", 3, 'the key "title" is missing'),
         Problem("w.yaml", 3, 'unknown key "titel"', 'did you mean "title"?'),
     ]
-
-
-def test_a_list_document_gives_each_entry_with_its_line() -> None:
-    assert read_documents("# two\n- title: A\n\n- title: B\n", "r.yaml", Wording) == [
-        (2, Wording(title="A")),
-        (4, Wording(title="B")),
-    ]
-
-
-def test_a_list_document_tells_the_mistakes_of_all_its_entries() -> None:
-    found = read_documents("- title: 1\n- title: ok\n- txt: x\n  title: y\n", "r.yaml", Wording)
-    assert [str(problem) for problem in found] == [
-        'r.yaml:1: "title": a text is expected here',
-        'r.yaml:3: unknown key "txt"; did you mean "text"?',
-    ]
-
-
-@pytest.mark.parametrize(("text", "count"), [("", 0), ("title: A", 1), ("- [", 1)])
-def test_a_list_document_may_be_empty_but_not_something_else(text: str, count: int) -> None:
-    found = read_documents(text, "r.yaml", Wording)
-    assert len(found) == count
-    assert all(isinstance(problem, Problem) for problem in found)
 
 
 class Loose(BaseModel):

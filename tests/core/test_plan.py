@@ -19,12 +19,10 @@ from consumer.core.model import (
     Priority,
     Rejected,
 )
-from consumer.core.plan import LaneProfile, preview
+from consumer.core.plan import LaneProfile
 from consumer.core.profile import Identity, Mode, ShopProfile
-from consumer.core.wordings import Unrendered
 from schemas.dead_letter import DeadReason
-from schemas.events import ANY_EVENT
-from tests.core.planning import AT, DUCKY, READY, SHOPS, bonus, order, planned, planner, record, routes
+from tests.core.planning import AT, DUCKY, READY, SHOPS, bonus, order, planned, planner, record
 from tests.core.poison.corpus import DEAD, IGNORED, SAID
 
 PROFILE = LaneProfile("app", SHOPS)
@@ -494,17 +492,6 @@ def test_a_text_of_nothing_but_tricks_is_not_sent() -> None:
     text = route(wordings="[{title: '{{ order.public_id }}', text: b}]")
     made = only(text, order(order__public_id="\u200b\u2800\u3164"))
     assert made.rejections[0].detail == "title: empty"
-
-
-def test_a_route_can_be_previewed_in_any_language() -> None:
-    loaded = routes().routes[0]
-    event = ANY_EVENT.validate_python(order(order__responsible_user_ids=()), strict=False)
-    ru, en = preview(loaded, event, DUCKY), preview(loaded, event, DUCKY, "en")
-    assert not isinstance(ru, Unrendered)
-    assert [message.title for message in ru] == ["Заказ М-428 ждёт вас", "Заказ готов к выдаче"]
-    assert en == (Message("Your order is ready", "See the app."),)
-    nowhere = ANY_EVENT.validate_python(order(order__delivery=None, customer=None), strict=False)
-    assert isinstance(preview(loaded, nowhere, DUCKY), Unrendered)
 
 
 _PLANNER = planner()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from consumer.core import retry
 from consumer.core.retry import Backoff, honour
 
-BACKOFFS = [retry.LIMIT, retry.UNREACHABLE, retry.UNSURE, retry.BLOCKED, retry.CREDENTIAL]
+BACKOFFS = [retry.LIMIT, retry.UNREACHABLE, retry.UNSURE, retry.BLOCKED]
 
 
 @pytest.mark.parametrize("backoff", BACKOFFS)

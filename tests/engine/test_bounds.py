@@ -3,7 +3,7 @@
 import pytest
 
 from consumer.core.flood import FloodRule
-from consumer.core.model import Bounds
+from consumer.core.model import Bounds, TopicPartition
 from consumer.engine import intake, letters
 from tests.engine.harness import JOURNAL, LETTERS, SOURCE, Process, World, seconds
 from tests.virtual import virtual
@@ -92,7 +92,7 @@ async def test_the_span_between_read_and_committed_is_bounded() -> None:
     await seconds(10)
     tenure = process.lane._tenure
     assert tenure is not None
-    assert 1000 <= tenure.desk.ledger.spans <= 1000 + POLL
+    assert 1000 <= tenure.desk.ledger.span(TopicPartition(SOURCE, 0)) <= 1000 + POLL
     world.provider.hanging.set()
     await world.settled()
     await process.stop()
