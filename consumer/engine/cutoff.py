@@ -35,7 +35,11 @@ class Cutoff:
 
 
 class _Wait:
-    """A task that waits. `asyncio.timeout` does the same at four times the price: it has a timer to look after."""
+    """A task that waits. `asyncio.timeout` does the same at four times the price: it has a timer to look after.
+
+    `sinks/time_limit.py` ends waits in the same way. Engine and sinks are strangers, and the floor below both knows no
+    tasks.
+    """
 
     __slots__ = ("_among", "_cancelling", "_is_cut", "_task")
 

@@ -22,8 +22,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from consumer.core.value import value
-from consumer.sinks.deadlines import Deadlines
 from consumer.sinks.egress import Resolver, is_forbidden
+from consumer.sinks.time_limit import TimeLimit
 
 BODY_LIMIT_BYTES = 64 * 1024
 CONNECT_SECONDS = 3.0
@@ -175,8 +175,8 @@ class Http:
     def __init__(self, reach: Reach) -> None:
         self._reach = reach
         self._origins = set(reach.origins)
-        self._deadlines = Deadlines(reach.total_seconds)
-        # `total` is the deadlines': aiohttp rounds its own up and says the same for waiting and sending.
+        self._limit = TimeLimit(reach.total_seconds)
+        # `total` is the limit's: aiohttp rounds its own up and says the same for waiting and sending.
         self._timeout = aiohttp.ClientTimeout(total=None, connect=reach.connect_seconds, ceil_threshold=1e9)
         self._pool: aiohttp.TCPConnector | None = None
         self._forms: dict[tuple[object, ...], _Form] = {}
@@ -199,7 +199,7 @@ class Http:
             form = self._form(url, headers, method)
             if form is None:
                 return NotSent("egress_denied")
-            with self._deadlines.begin():
+            with self._limit.begin():
                 return await self._exchange(form, body, wire)
         except (aiohttp.ClientError, HttpProcessingError, OSError, EOFError, RuntimeError, ValueError) as error:
             return _trouble(error, wire)

@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 
 from consumer.demo.fakes import ImshopFake
-from consumer.sinks.deadlines import Deadlines
 from consumer.sinks.http import (
     BODY_LIMIT_BYTES,
     FORMS_KEPT,
@@ -26,6 +25,7 @@ from consumer.sinks.http import (
     reach_to,
     url_problem,
 )
+from consumer.sinks.time_limit import TimeLimit
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -220,7 +220,7 @@ async def test_a_room_works_on_after_a_hundred_timeouts() -> None:
         fake.heal()
         async with room(fake.url) as patient:
             assert isinstance(await patient.post(fake.url, b"{}", {}), Reply)
-        http._deadlines = Deadlines(5.0)
+        http._limit = TimeLimit(5.0)
         assert isinstance(await http.post(fake.url, b"{}", {}), Reply)
 
 

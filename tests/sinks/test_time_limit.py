@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from consumer.sinks.deadlines import Deadlines
+from consumer.sinks.time_limit import TimeLimit
 from tests.virtual import virtual
 
 SECONDS = 30.0
 
 
-async def held(deadlines: Deadlines, seconds: float) -> str:
+async def held(limit: TimeLimit, seconds: float) -> str:
     try:
-        with deadlines.begin():
+        with limit.begin():
             await asyncio.sleep(seconds)
     except TimeoutError:
         return f"timeout at {asyncio.get_running_loop().time():.0f}"
@@ -21,11 +21,11 @@ async def held(deadlines: Deadlines, seconds: float) -> str:
 
 @virtual
 async def test_each_wait_ends_when_its_own_time_is_over() -> None:
-    deadlines, began = Deadlines(SECONDS), asyncio.get_running_loop().time()
+    limit, began = TimeLimit(SECONDS), asyncio.get_running_loop().time()
 
     async def later(begins: float, seconds: float) -> str:
         await asyncio.sleep(begins)
-        return await held(deadlines, seconds)
+        return await held(limit, seconds)
 
     told = await asyncio.gather(later(0, 100), later(1, 5), later(10, 100), later(20, 29), later(50, 100))
     ends = (("timeout", 30), ("done", 6), ("timeout", 40), ("done", 49), ("timeout", 80))
@@ -34,18 +34,18 @@ async def test_each_wait_ends_when_its_own_time_is_over() -> None:
 
 @virtual
 async def test_a_wait_after_a_long_quiet_has_its_whole_time() -> None:
-    deadlines = Deadlines(SECONDS)
-    assert (await held(deadlines, 1)).startswith("done")
+    limit = TimeLimit(SECONDS)
+    assert (await held(limit, 1)).startswith("done")
     await asyncio.sleep(1000)
-    assert (await held(deadlines, 29)).startswith("done")
-    assert (await held(deadlines, 31)).startswith("timeout")
+    assert (await held(limit, 29)).startswith("done")
+    assert (await held(limit, 31)).startswith("timeout")
 
 
 @virtual
 async def test_a_cancelled_task_stays_cancelled_also_where_its_time_is_over_at_once() -> None:
-    deadlines, loop = Deadlines(SECONDS), asyncio.get_running_loop()
-    early = asyncio.ensure_future(held(deadlines, 100))
-    both = asyncio.ensure_future(held(deadlines, 100))
+    limit, loop = TimeLimit(SECONDS), asyncio.get_running_loop()
+    early = asyncio.ensure_future(held(limit, 100))
+    both = asyncio.ensure_future(held(limit, 100))
     loop.call_later(5, early.cancel)
     loop.call_later(SECONDS, both.cancel)
     for task in (early, both):
@@ -57,7 +57,7 @@ async def test_a_cancelled_task_stays_cancelled_also_where_its_time_is_over_at_o
 async def test_a_task_whose_time_was_over_is_not_cancelled_any_more() -> None:
     task = asyncio.current_task()
     assert task is not None
-    assert (await held(Deadlines(SECONDS), 100)).startswith("timeout")
+    assert (await held(TimeLimit(SECONDS), 100)).startswith("timeout")
     assert task.cancelling() == 0
     await asyncio.sleep(1)
 
@@ -70,7 +70,7 @@ async def test_trouble_on_the_way_out_is_told_as_it_is() -> None:
         finally:
             raise ConnectionResetError
 
-    with pytest.raises(ConnectionResetError), Deadlines(SECONDS).begin():
+    with pytest.raises(ConnectionResetError), TimeLimit(SECONDS).begin():
         await troubled()
     task = asyncio.current_task()
     assert task is not None
@@ -79,7 +79,7 @@ async def test_trouble_on_the_way_out_is_told_as_it_is() -> None:
 
 @virtual
 async def test_a_wait_that_takes_its_time_to_end_is_told_once() -> None:
-    deadlines, told = Deadlines(SECONDS), []
+    limit, told = TimeLimit(SECONDS), []
 
     async def slow() -> None:
         try:
@@ -90,12 +90,12 @@ async def test_a_wait_that_takes_its_time_to_end_is_told_once() -> None:
             raise
 
     async def hold() -> None:
-        with deadlines.begin():
+        with limit.begin():
             await slow()
 
     first = asyncio.ensure_future(hold())
     await asyncio.sleep(10)
-    assert (await held(deadlines, 100)).startswith("timeout")
+    assert (await held(limit, 100)).startswith("timeout")
     with pytest.raises(TimeoutError):
         await first
     assert told == ["over"]

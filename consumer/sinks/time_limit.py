@@ -4,12 +4,16 @@ import asyncio
 from types import TracebackType
 
 
-class Deadline:
-    """One wait, as a context: what is awaited in it is cancelled when its time is over, and it raises TimeoutError."""
+class _Wait:
+    """One wait, as a context: what is awaited in it is cancelled when its time is over, and it raises TimeoutError.
+
+    `engine/cutoff.py` ends waits in the same way. Sinks and engine are strangers, and the floor below both knows no
+    tasks.
+    """
 
     __slots__ = ("_cancelling", "_running", "_task", "ends", "spent")
 
-    def __init__(self, running: "dict[Deadline, None]", task: "asyncio.Task[object]", ends: float) -> None:
+    def __init__(self, running: "dict[_Wait, None]", task: "asyncio.Task[object]", ends: float) -> None:
         self._running = running
         self._task = task
         # Somebody may want the task to end already; that is not ours to hide.
@@ -34,15 +38,15 @@ class Deadline:
             self._task.cancel()
 
 
-class Deadlines:
+class TimeLimit:
     """As `asyncio.timeout` with always the same seconds, without a timer for each: most waits end long before."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._running: dict[Deadline, None] = {}
+        self._running: dict[_Wait, None] = {}
         self._timer: asyncio.TimerHandle | None = None
 
-    def begin(self) -> Deadline:
+    def begin(self) -> _Wait:
         """For the task that asks, from this moment on."""
         task, loop = asyncio.current_task(), asyncio.get_running_loop()
         if task is None:
@@ -50,7 +54,7 @@ class Deadlines:
         ends = loop.time() + self._seconds
         if self._timer is None:
             self._timer = loop.call_at(ends, self._look)
-        return Deadline(self._running, task, ends)
+        return _Wait(self._running, task, ends)
 
     def _look(self) -> None:
         """End what has waited long enough; come again for the first of the rest."""
