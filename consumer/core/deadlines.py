@@ -86,8 +86,9 @@ class Deadlines:
         """The next minute is near."""
         minute = heappop(self._minutes)
         ids = self._far.pop(minute)
-        known = ((self._until(id_), id_) for id_ in ids)
-        self._near = [(deadline, id_) for deadline, id_ in known if deadline is not None]
-        heapify(self._near)
         self._horizon = (minute + 1.0) * _MINUTE
+        known = ((self._until(id_), id_) for id_ in ids)
+        # Whose deadline is a later one by now stands there too: here it would hide what comes between.
+        self._near = [(at, id_) for at, id_ in known if at is not None and at < self._horizon]
+        heapify(self._near)
         self._count += len(self._near) - len(ids)

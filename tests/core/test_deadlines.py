@@ -33,6 +33,19 @@ def test_one_that_is_put_twice_is_told_once() -> None:
     assert deadlines.passed(10.0) is None
 
 
+def test_one_that_comes_again_with_a_later_deadline_hides_none_between() -> None:
+    waiting = {b"again": 70.0, b"between": 130.0}
+    deadlines = Deadlines(waiting.get)
+    for id_, deadline in waiting.items():
+        deadlines.add(deadline, id_)
+    waiting[b"again"] = 1000.0
+    deadlines.add(1000.0, b"again")
+    assert deadlines.first() == 130.0
+    assert deadlines.passed(140.0) == b"between"
+    del waiting[b"between"]
+    assert (deadlines.passed(999.0), deadlines.passed(1000.0)) == (None, b"again")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_all_pass_at_their_time_and_the_first_is_the_minimum(seed: int) -> None:
     dice = Random(seed)
