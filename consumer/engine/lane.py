@@ -23,6 +23,7 @@ from consumer.core.ledger import Ledger
 from consumer.core.memory import Memory
 from consumer.core.model import TopicPartition, Trouble
 from consumer.core.outbox import Outbox
+from consumer.core.ports import Appended
 from consumer.core.shares import lane_of
 from consumer.core.whereabouts import Whereabouts, whereabouts
 from consumer.engine.aloft import Aloft
@@ -77,6 +78,8 @@ class Lane:
         self._tenure: Tenure | None = None
         self._state = "starting"
         self._stopping = False
+        # Whoever is to stop needs no claim any more, and the journal may not take it for long.
+        self._accession = Cutoff()
         self._bell = Bell()
         sight = Sight(self.view, lambda: self._tenure, self._wanted)
         self._lookout = Lookout(settings, parts, self._clock, sight)
@@ -94,6 +97,7 @@ class Lane:
     def stop(self) -> None:
         """Take nothing new; `run` returns when what is in flight has landed, or the drain's budget is spent."""
         self._stopping = True
+        self._accession.cancel()
         self._stir()
 
     async def run(self) -> None:
@@ -184,9 +188,10 @@ class Lane:
         while self._current(generation):
             mine_before = self._memory.epoch if self._tenure is not None else None
             claim = Claim(epoch=self._memory.epoch + 1, member=self._settings.member)
-            appended = await self._parts.journal.append(claim)
-            anchored = asyncio.get_running_loop().time()
-            await self._follower.reached(appended.offset)
+            written = await self._accession.until(self._written(claim))
+            if written is None:
+                return False
+            appended, anchored = written
             ours = self._memory.epoch == claim.epoch and self._memory.owner == self._settings.member
             self._parts.emit(ClaimMade(self.id, claim.epoch, ours))
             self._claims += 1
@@ -201,6 +206,13 @@ class Lane:
                 # Somebody claims beside us: let the group say who is right before the next try.
                 await self._bell.pause(RECLAIM_PAUSE_SECONDS)
         return False
+
+    async def _written(self, claim: Claim) -> tuple[Appended, float]:
+        """The claim's place in the journal, and when the broker had it; the memory has read up to there by then."""
+        appended = await self._parts.journal.append(claim)
+        anchored = asyncio.get_running_loop().time()
+        await self._follower.reached(appended.offset)
+        return appended, anchored
 
     def _renew(self, epoch: int, mine_before: int | None) -> bool:
         """Whether the tenure goes on as it was: no other's claim lies between. That a claim came too late for its

@@ -1,4 +1,4 @@
-"""SIGTERM in seven states: what is in flight lands in time, nothing new goes out, and nothing is told twice."""
+"""SIGTERM in eight states: what is in flight lands in time, nothing new goes out, and nothing is told twice."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -41,6 +41,14 @@ async def during_start(world: World, process: Process) -> None:
     assert process.lane.view().state != "working"
 
 
+async def with_a_claim_that_the_journal_does_not_take(world: World, process: Process) -> None:
+    await publish(world)
+    world.broker.stall(JOURNAL)
+    process.start()
+    await seconds(8)
+    assert process.lane.view().state == "recovering"
+
+
 async def during_a_rebalance(world: World, process: Process) -> None:
     await publish(world)
     process.start()
@@ -79,6 +87,7 @@ STATES: tuple[State, ...] = (
     idle,
     under_load,
     during_start,
+    with_a_claim_that_the_journal_does_not_take,
     during_a_rebalance,
     with_the_quota_used_up,
     with_a_hanging_provider,
