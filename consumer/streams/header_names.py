@@ -6,12 +6,14 @@ as `\\xff`. No record of a shop stops its partition so.
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import decode_varint_py
 
 # Kafka's record batch: the base offset, then the length of all that follows; the magic stands at 16.
 _LENGTH = struct.Struct(">i")
@@ -73,6 +75,8 @@ def _patient(data: memoryview) -> Iterator[Any]:
     batch: Any = _DefaultRecordBatchPy(data)
     batch._maybe_uncompress()
     batch._buffer = _Lenient(batch._buffer)
+    # The library's fast reader of numbers reads on behind the end of what is damaged, into anything.
+    batch._read_msg = partial(batch._read_msg, decode_varint=decode_varint_py)
     return iter(batch)
 
 

@@ -13,6 +13,7 @@ from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 
 from consumer.core.model import Record
 from consumer.demo.broker import FETCH_WAIT_MS, EmbeddedBroker
+from consumer.streams import header_names
 from consumer.streams.header_names import ReadableRecords
 from consumer.streams.reading import read_whole
 from consumer.streams.settings import KafkaSettings, Timing
@@ -73,6 +74,16 @@ def test_a_batch_that_is_damaged_is_still_refused() -> None:
     data[57:61] = (9).to_bytes(4)  # it has not so many records
     with pytest.raises(CorruptRecordException):
         list(ReadableRecords(bytes(data)).next_batch())
+
+
+def test_nothing_behind_the_end_of_a_damaged_batch_is_read() -> None:
+    """The library's fast reader of numbers does: now and then the process died of it."""
+    data = bytearray(batch(["~~"]))
+    data[57:61] = (9).to_bytes(4)
+    patient = header_names._patient(memoryview(bytes(data)))
+    assert next(patient).value == b"v0"
+    with pytest.raises(CorruptRecordException, match="IndexError"):
+        next(patient)
 
 
 async def put(bootstrap: str, data: bytes) -> None:
