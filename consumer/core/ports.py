@@ -139,8 +139,9 @@ class Journal(Protocol):
 
     async def start(self) -> None: ...
 
-    async def append(self, record: AnyRecord) -> Appended:
-        """Return when every in-sync replica has it; retried until then (a record may so be written twice)."""
+    async def append(self, *records: AnyRecord) -> Appended:
+        """Return when every in-sync replica has all of them (one at least), in this order: where the last one stands.
+        Retried until then (a record may so be written twice)."""
         ...
 
     async def rewind(self, since: float) -> Span | Trouble:

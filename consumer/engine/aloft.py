@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 
 class Aloft:
@@ -19,9 +20,11 @@ class Aloft:
         task.add_done_callback(self._flights.discard)
 
     async def landed(self, seconds: float) -> None:
-        """Wait until all have landed, so long at the most."""
-        if self._flights:
-            await asyncio.wait(self._flights, timeout=seconds)
+        """Wait until all have landed, those too that are launched meanwhile; so long at the most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._flights:
+                    await asyncio.wait(self._flights)
 
     def cancel(self) -> None:
         for flight in self._flights:

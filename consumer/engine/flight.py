@@ -1,7 +1,7 @@
 """One attempt: into the journal, a last look, the wire, and its landing, whatever came of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from consumer.core.bisection import Sentence
@@ -37,7 +37,7 @@ from consumer.engine.gate import Gate, Grant
 from consumer.engine.settings import LaneParts
 from consumer.engine.switch import Switch
 from consumer.engine.watchlist import Watchlist
-from schemas.journal import Repeat
+from schemas.journal import Attempt, Repeat
 
 # The worst news of a batch is what the gate and the lane go by.
 _GRAVITY: tuple[type[Verdict], ...] = (Blocked, Unsure, Deferred, Refused, Delivered)
@@ -79,8 +79,13 @@ class Flight:
     grant: Grant
     repeat: Callable[[Batch], None]
 
+    def announcement(self) -> Sequence[Attempt | Repeat]:
+        """What the journal must have before the request is made."""
+        places = {command.id: self.desk.positions(command) for command in self.batch.commands}
+        return attempt_records(self.batch, places)
+
     async def fly(self) -> None:
-        await self._announce()
+        """From the last look on; it was announced."""
         forbidden = self._forbidden()
         if forbidden is None:
             await self._answered(await self._send())
@@ -104,13 +109,6 @@ class Flight:
 
     async def _withdraw(self, forbidden: str) -> None:
         await self._land(withdrawn(self.batch, forbidden))
-
-    async def _announce(self) -> None:
-        places = {command.id: self.desk.positions(command) for command in self.batch.commands}
-        offset = 0
-        for record in attempt_records(self.batch, places):
-            offset = (await self.office.parts.journal.append(record)).offset
-        await self.office.follower.reached(offset)
 
     def _forbidden(self) -> str | None:
         """The look: reasons not to make the request after all. From here to the socket nothing is awaited."""
@@ -211,6 +209,13 @@ class Flight:
                 in_time=sum([age <= within for age in ages]),
             )
         )
+
+
+async def announce(office: Office, flights: Iterable[Flight]) -> None:
+    """The journal has what these are about to do, and the memory knows all that stands before it."""
+    records = [record for flight in flights for record in flight.announcement()]
+    appended = await office.parts.journal.append(*records)
+    await office.follower.reached(appended.offset)
 
 
 def _gravity(verdict: Verdict) -> int:

@@ -153,8 +153,18 @@ class Gate:
             await self._bucket.acquire(self._bucket_gap.factor)
             cause = await self._opened(least) or cause
         now = self._clock.now()
+        return self._granted(now, now - asked, cause)
+
+    def at_once(self, least: int = 1) -> Grant | None:
+        """The same without waiting: None where it would have to, or could have to."""
+        now = self._clock.now()
+        if self._bucket is not None or self.failing or self._next_start(now, least) > now:
+            return None
+        return self._granted(now, 0.0, "")
+
+    def _granted(self, now: float, waited_seconds: float, cause: str) -> Grant:
         ticket = 0 if self._window is None else self._window.start(now)
-        return Grant(ticket, now - asked, cause or "none")
+        return Grant(ticket, waited_seconds, cause or "none")
 
     async def _opened(self, least: int) -> str:
         cause = ""

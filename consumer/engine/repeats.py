@@ -1,6 +1,7 @@
 """Requests that go out again as they were, under their keys: after a lost answer, and after the death of an owner."""
 
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -39,9 +40,8 @@ class RepeatFlight(Flight):
         else:
             await Flight._answered(self, verdicts)
 
-    async def _announce(self) -> None:
-        record = Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=True)
-        await self.office.follower.reached((await self.office.parts.journal.append(record)).offset)
+    def announcement(self) -> Sequence[Repeat]:
+        return (Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=True),)
 
     def _forbidden(self) -> str | None:
         if self.batch.id not in self.office.memory.open_attempts:

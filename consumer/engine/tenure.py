@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -24,7 +24,7 @@ from consumer.core.model import (
 )
 from consumer.engine.bell import Bell
 from consumer.engine.eviction import Evictions
-from consumer.engine.flight import Flight, Office, report_ends
+from consumer.engine.flight import Flight, Office, announce, report_ends
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.intake import Intake
 from consumer.engine.night import Night
@@ -86,16 +86,24 @@ class Tenure:
                 if isinstance(unfit, Blocked):
                     self._office.board.block("provider", unfit.reason, unfit.detail)
                 continue
-            grant = await self.gate.grant(self.desk.least)
+            departing = dict(self._departing(await self.gate.grant(self.desk.least)))
+            if departing:
+                launch(self._depart(departing, launch))
+
+    def _departing(self, grant: Grant | None) -> Iterator[tuple[int, Flight]]:
+        """All that goes out in one breath, numbered: what let the first one go lets others go too, while the gate
+        grants at once."""
+        while grant is not None:
             flight = (self._repeats.next(self.epoch, grant) or self._bind(grant)) if self._office.may_send else None
             if flight is None:
                 self.gate.give_back(grant)
-                continue
+                return
             self.gate.carry(grant, len(flight.batch.recipients))
             self._office.parts.emit(GateOpened(self._office.lane, grant.waited_seconds, grant.cause))
             self._requests += 1
             self._started[self._requests] = self._office.clock.now()
-            launch(self._fly(flight, self._requests))
+            yield self._requests, flight
+            grant = self.gate.at_once(self.desk.least) if self._may_go() else None
 
     @property
     def flying(self) -> int:
@@ -128,13 +136,29 @@ class Tenure:
         batch = Batch(f"{self.epoch}.{self._number}", self.epoch, parcels)
         return Flight(self._office, self.desk, self.gate, batch, grant, self._repeats.put)
 
-    async def _fly(self, flight: Flight, number: int) -> None:
+    async def _depart(self, flights: Mapping[int, Flight], launch: Launch) -> None:
+        """They are announced together, so that one answer of the journal lets all of them go."""
+        try:
+            await announce(self._office, flights.values())
+        except BaseException:
+            for number in flights:
+                self._landed(number)
+            raise
+        first, *others = flights.items()
+        for number, flight in others:
+            launch(self._fly(number, flight))
+        await self._fly(*first)
+
+    async def _fly(self, number: int, flight: Flight) -> None:
         try:
             await flight.fly()
         finally:
-            del self._started[number]
-            self._landings += 1
-            self.wake()
+            self._landed(number)
+
+    def _landed(self, number: int) -> None:
+        del self._started[number]
+        self._landings += 1
+        self.wake()
 
     # --- what time does -----------------------------------------------------------------------------------------------
 

@@ -84,17 +84,18 @@ class KafkaJournal:
         await self._writer.stop()
         await self._tail.drop()
 
-    async def append(self, record: Entryable) -> Appended:
+    async def append(self, *records: Entryable) -> Appended:
         await self._fits.wait()
-        value = encoded(record)
+        values = [encoded(record) for record in records]
         if len(self._own) < OWN_RECORDS:
-            self._own[value] = record
+            self._own.update(zip(values, records, strict=True))
         try:
-            while isinstance(result := await self._scribe.append(value), TooLarge):
+            while isinstance(result := await self._scribe.append(*values), TooLarge):
                 self._refused = TOO_LARGE
                 await asyncio.sleep(5.0)
         except BaseException:
-            self._own.pop(value, None)
+            for value in values:
+                self._own.pop(value, None)
             raise
         self._refused = None
         return result

@@ -92,8 +92,10 @@ class LinesJournal:
     async def stop(self) -> None:
         self._close()
 
-    async def append(self, record: Entryable) -> Appended:
-        return await self._topic.append(encoded(record))
+    async def append(self, *records: Entryable) -> Appended:
+        for record in records[:-1]:
+            await self._topic.append(encoded(record))
+        return await self._topic.append(encoded(records[-1]))
 
     async def rewind(self, since: float) -> Span | Trouble:
         try:

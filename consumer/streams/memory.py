@@ -282,8 +282,10 @@ class MemoryJournal(_Writer):
         super().__init__(broker, topic, wire)
         self._next = 0
 
-    async def append(self, record: Entryable) -> Appended:
-        return await self._write(encoded(record))
+    async def append(self, *records: Entryable) -> Appended:
+        for record in records[:-1]:
+            await self._write(encoded(record))
+        return await self._write(encoded(records[-1]))
 
     async def rewind(self, since: float) -> Span | Trouble:
         await asyncio.sleep(0)

@@ -14,13 +14,16 @@ RECORD_BYTES = 64
 
 @dataclass(slots=True)
 class _Waiting:
+    """One record, and the future of all that were handed in with it: `last` is the one that it waits for."""
+
     value: bytes
     ack: "asyncio.Future[Appended | TooLarge]"
+    last: bool
 
 
 class Scribe:
-    """Records stand in the log in the order in which they were handed in. Each is acked by itself, when the broker has
-    it. Whoever is cancelled while it waits takes its record back, unless it is under way."""
+    """Records stand in the log in the order in which they were handed in. They are acked as they were handed in, when
+    the broker has them. Whoever is cancelled while it waits takes its records back, but those that are under way."""
 
     def __init__(self, writer: Writer, partition: int = 0) -> None:
         self._writer = writer
@@ -28,14 +31,15 @@ class Scribe:
         self._queue: deque[_Waiting] = deque()
         self._writing: asyncio.Task[None] | None = None
 
-    async def append(self, value: bytes) -> Appended | TooLarge:
-        """Until the record is acked, or refused for its size."""
-        waiting = _Waiting(value, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
+    async def append(self, *values: bytes) -> Appended | TooLarge:
+        """Until the last one is acked, or one is refused for its size: then those behind it are not written."""
+        ack: asyncio.Future[Appended | TooLarge] = asyncio.get_running_loop().create_future()
+        self._queue.extend([_Waiting(value, ack, last=False) for value in values])
+        self._queue[-1].last = True
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="journal appends")
             self._writing.add_done_callback(_ended)
-        return await waiting.ack
+        return await ack
 
     async def stop(self) -> None:
         """Nobody waits for an ack any more."""
@@ -54,7 +58,7 @@ class Scribe:
                 self._fail(together, error)
                 raise
             for each, result in zip(together, results, strict=True):
-                if not each.ack.done():
+                if (each.last or isinstance(result, TooLarge)) and not each.ack.done():
                     each.ack.set_result(result)
 
     def _next(self) -> list[_Waiting]:

@@ -220,12 +220,13 @@ class FileJournal:
     async def start(self) -> None:
         """Open already."""
 
-    async def append(self, record: Entryable) -> Appended:
+    async def append(self, *records: Entryable) -> Appended:
         await asyncio.sleep(ACK_SECONDS)
         now = _now()
-        self._written.write(f"{now:.6f} ".encode() + encoded(record) + b"\n")
+        for record in records:
+            self._written.write(f"{now:.6f} ".encode() + encoded(record) + b"\n")
         self._written.flush()
-        self._end += 1
+        self._end += len(records)
         self._changed.set()
         return Appended(self._end - 1, now)
 

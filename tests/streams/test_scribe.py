@@ -110,3 +110,12 @@ async def test_records_stand_in_the_log_in_the_order_in_which_they_were_handed_i
         await writer.stop()
     assert [ack.offset for ack in acks if isinstance(ack, Appended)] == list(range(2000))
     assert facts == []
+
+
+async def test_records_that_are_handed_in_together_are_acked_by_where_the_last_one_stands() -> None:
+    writer = Slow()
+    scribe = Scribe(writer)
+    tasks = [asyncio.create_task(scribe.append(*values)) for values in ([b"0", b"1", b"2"], [b"3"])]
+    writer.door.set()
+    assert await asyncio.gather(*tasks) == [Appended(2, 1.0), Appended(3, 1.0)]
+    assert writer.requests == [[b"0", b"1", b"2", b"3"]]

@@ -21,7 +21,10 @@ EVENTS = 12
 class NewerJournal(MemoryJournal):
     """The journal of a later version: each record has fields that nobody knows here, and some are of another kind."""
 
-    async def append(self, record: Entryable) -> Appended:
+    async def append(self, *records: Entryable) -> Appended:
+        return [await self._append(record) for record in records][-1]
+
+    async def _append(self, record: Entryable) -> Appended:
         if isinstance(record, Claim):
             # A lane whose journal has more in it than claims has worked; one that has worked must have offsets.
             return await self._write(json.dumps({**json.loads(encoded(record)), "mood": 1}).encode())

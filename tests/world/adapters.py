@@ -168,7 +168,13 @@ class LifeJournal(MemoryJournal):
         self._link = link
         self._on_attempt = on_attempt
 
-    async def append(self, record: Entryable) -> Appended:
+    async def append(self, *records: Entryable) -> Appended:
+        """One after another, so that a process may die between two."""
+        for record in records[:-1]:
+            await self._append(record)
+        return await self._append(records[-1])
+
+    async def _append(self, record: Entryable) -> Appended:
         if isinstance(record, Attempt):
             self._on_attempt(record.id)
         value = encoded(record)

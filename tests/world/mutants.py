@@ -54,12 +54,12 @@ MUTANTS = (
     # the look
     Mutant("no look for claims", f"{FLIGHT}:Flight._forbidden", "memory.epoch != self.batch.epoch", "False"),
     Mutant("no look at deadlines", f"{FLIGHT}:Flight._outdated", "command.deadline <= now", "False"),
-    Mutant("looks into an old memory", f"{FLIGHT}:Flight._announce", "await self.office.follower.reached(offset)", "0"),
+    Mutant("looks into an old memory", f"{FLIGHT}:announce", "await office.follower.reached(appended.offset)", "0"),
     Mutant(
         "sent before the attempt is durable",
-        f"{FLIGHT}:Flight.fly",
-        "await self._announce()",
-        "announced = asyncio.ensure_future(self._announce())",
+        f"{TENURE}:Tenure._depart",
+        "await announce(self._office, flights.values())",
+        "announced = asyncio.ensure_future(announce(self._office, flights.values()))",
     ),
     # the seat
     Mutant(
