@@ -11,7 +11,6 @@ from consumer.core.model import Bounds, Capacity, Command, Ended, Message, Outco
 from consumer.core.request import Request, fits
 from consumer.core.room import Room
 from consumer.core.shelf import Live, Place, Shelf
-from consumer.core.threads import Threads
 from consumer.core.turn import Choice, Moment, Policy
 
 
@@ -26,7 +25,7 @@ class Outbox:
         self._room = Room(bounds)
         # A desk has its commands in here too, wherever they are.
         self.live = Shelf() if live is None else live
-        self._threads = Threads(self.live.rank)
+        self._threads = self.live.threads
         self._groups = Groups(self.live, self._room, policy)
         self._open = 0
         self._held: dict[bytes, Command] = {}

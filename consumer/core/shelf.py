@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from consumer.core.group import Group
 from consumer.core.model import Command, Position, Quiet, Terms
+from consumer.core.threads import Threads
 
 # Up to so many are all whole: to fold and unfold one takes 4 µs. Of more, this part is whole, those that came last.
 _ALL_WHOLE = 8192
@@ -65,6 +66,7 @@ class Shelf:
         self._all_whole = all_whole
         self._last = int(_LAST * all_whole)
         self.groups: dict[int, Group] = {}
+        self.threads = Threads(self.rank)
         self._lives: dict[bytes, Live | bytes] = {}
         self._whole: deque[bytes] = deque()
         self._kinds: _Numbered[Kind] = _Numbered()
@@ -170,6 +172,8 @@ class Shelf:
         except error:
             return  # Some number is too great: it stays whole.
         self._lives[id_] = b"".join((fixed, *placed, command.recipient.encode(*_TEXT)))
+        if command.thread is not None:
+            self.threads.fold(command.thread, id_)
 
     def _unfold(self, id_: bytes, folded: bytes) -> Live:
         digest, thread, rank, arrived, deadline, number, kind, flags, count, settled = _FOLD.unpack_from(folded)
@@ -189,6 +193,8 @@ class Shelf:
         )
         place = _PLACES[flags & ~_THREADED]
         live = self._lives[id_] = Live(command, self._positions(folded), place, settled, group)
+        if flags & _THREADED:
+            self.threads.unfold(thread, id_)
         self.rest(id_)
         return live
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from consumer.core.index import Index
+
 _NEVER = float("-inf")
 
 
@@ -15,6 +17,8 @@ class Threads:
         self._rank = rank
         # Nearly always one waits, and then it stands here without a tuple around it.
         self._waiting: dict[int, bytes | tuple[bytes, ...]] = {}
+        # Of those that are folded small: one waits on each of these threads.
+        self._folded = Index()
         # The ranks in flight or in doubt, the lowest first.
         self._flying: dict[int, tuple[int, ...]] = {}
 
@@ -23,25 +27,25 @@ class Threads:
         newest = _NEVER if attempted is None else attempted
         if thread in self._flying:
             newest = max(newest, self._flying[thread][-1])
-        if thread in self._waiting:
-            newest = max(newest, self._rank(self.waiting(thread)[0]))
-        return newest
+        waiting = self.waiting(thread)
+        return max(newest, self._rank(waiting[0])) if waiting else newest
 
     def waiting(self, thread: int) -> Sequence[bytes]:
         """The ids of those that wait, all of one rank."""
-        known = self._waiting.get(thread, ())
+        known = self._waiting.get(thread)
+        if known is None:
+            return self._folded.find(thread) if self._folded else ()
         return known if isinstance(known, tuple) else (known,)
 
     def older(self, thread: int, rank: int) -> Sequence[bytes]:
         """The ids of those that wait with a lower rank."""
-        if thread not in self._waiting:
-            return ()
         waiting = self.waiting(thread)
-        return waiting if self._rank(waiting[0]) < rank else ()
+        return waiting if waiting and self._rank(waiting[0]) < rank else ()
 
     def newer(self, thread: int, rank: int) -> bool:
         """Whether one with a higher rank waits."""
-        return thread in self._waiting and self._rank(self.waiting(thread)[0]) > rank
+        waiting = self.waiting(thread)
+        return bool(waiting) and self._rank(waiting[0]) > rank
 
     def holds(self, thread: int, rank: int) -> bool:
         """Whether something older is in flight or in doubt."""
@@ -49,7 +53,10 @@ class Threads:
         return known is not None and known[0] < rank
 
     def wait(self, thread: int, id_: bytes) -> None:
-        self._waiting[thread] = (*self.waiting(thread), id_) if thread in self._waiting else id_
+        before = self.waiting(thread)
+        self._waiting[thread] = (*before, id_) if before else id_
+        if before and self._folded:
+            self._folded.remove(thread, before[0])
 
     def leave(self, thread: int, id_: bytes) -> None:
         known = self._waiting.pop(thread)
@@ -71,3 +78,15 @@ class Threads:
             self._flying[thread] = known[:place] + known[place + 1 :]
         else:
             del self._flying[thread]
+
+    # --- small and whole ----------------------------------------------------------------------------------------------
+
+    def fold(self, thread: int, id_: bytes) -> None:
+        """One that waits will hardly be asked for soon."""
+        if self._waiting.get(thread) == id_:
+            del self._waiting[thread]
+            self._folded.add(thread, id_)
+
+    def unfold(self, thread: int, id_: bytes) -> None:
+        if self._folded.remove(thread, id_):
+            self._waiting[thread] = id_

@@ -158,3 +158,19 @@ def test_an_empty_shelf_has_nothing() -> None:
     assert (list(shelf), id_ in shelf) == ([id_], True)
     shelf.clear()
     assert (list(shelf), len(shelf), shelf.get(id_), shelf.groups) == ([], 0, None, {})
+
+
+def test_threads_know_who_waits_folded_and_whole() -> None:
+    shelf = small_shelf()
+    live = standing(shelf, command(thread=7, rank=3))
+    shelf.threads.wait(7, live.command.id)
+    followed(shelf)
+    assert is_folded(shelf, live.command.id)
+    assert (shelf.threads.newest(7, None), shelf.threads.newer(7, 3), shelf.threads.newer(8, 3)) == (3, False, False)
+    assert shelf.threads.older(7, 4) == [live.command.id]
+    assert is_folded(shelf, live.command.id)
+    second = command(thread=7, rank=3)
+    shelf.threads.wait(7, second.id)
+    assert shelf[live.command.id].command.thread == 7
+    shelf.threads.leave(7, live.command.id)
+    assert shelf.threads.waiting(7) == (second.id,)
