@@ -73,15 +73,15 @@ def _share_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Pro
         return
     limits, path = limits_of(setup.accounts[name]), ("lanes", name, "shares")
     kept = {
-        "the quota that it has": lane.quota,
+        "its quota": lane.quota,
         f"the quota of {setup.accounts[name].type}": limits.quota,
-        "the ceiling that it has": lane.ceiling,
+        "its ceiling": lane.ceiling,
         f"the ceiling of {setup.accounts[name].type}": limits.ceiling,
     }
     found = next((what for what, value in kept.items() if value is not None), None)
     if found is not None:
         what = f'the lane "{name}" cannot have shares: {found} is kept by one process alone'
-        yield _at(setup, path, what, "leave out shares; what a quota bounds, more processes do not hasten")
+        yield _at(setup, path, what, "leave out shares: more processes would not make this lane faster")
     for key, value in (("in_flight", lane.in_flight), ("backlog", lane.backlog.commands)):
         if value is not None and value < lane.shares:
             what = f"{value} divided among {lane.shares} shares leaves nothing for some"

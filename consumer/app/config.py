@@ -14,6 +14,7 @@ from consumer.core.document import Strict
 from consumer.core.profile import Identity
 from consumer.core.secrets import SecretRef
 from consumer.core.shares import SHARES_MOST, Share, lane_of, shares_of
+from consumer.core.templates import nearest
 from consumer.core.units import Bytes, Seconds
 
 
@@ -339,6 +340,14 @@ class Config(Strict):
         if name in self.lanes:
             return tuple(share.name for share in self.shares(name))
         return (name,) if name in self.names else ()
+
+    def no_lane(self, name: str) -> str:
+        """Why this cannot be meant where only whole lanes can, and what would be right; empty where it can."""
+        if name in self.lanes:
+            return ""
+        if name in self.names:
+            return f'"{name}" is a share; say "{lane_of(name)}", which means all its shares'
+        return f'unknown lane "{name}"; {nearest(name, list(self.lanes))}'
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -11,8 +11,6 @@ from consumer.app.setup import Setup
 from consumer.app.tables import all_rows, put_rows
 from consumer.app.wiring import open_table
 from consumer.core.control import REASON_LENGTH, TOPIC, Order, order_row, read_order
-from consumer.core.shares import lane_of
-from consumer.core.templates import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +35,8 @@ def caller() -> str:
 
 def ordered(setup: Setup, wish: Wish, now: datetime) -> Order | str:
     """The order, or what is wrong with the wish."""
-    lanes = setup.config.lanes
-    if wish.lane not in lanes and setup.config.named(wish.lane):
-        return f'"{wish.lane}" is a share of {lane_of(wish.lane)}, and people speak to the lane: all shares obey'
-    if wish.lane not in lanes:
-        return f'unknown lane "{wish.lane}"; {nearest(wish.lane, list(lanes))}'
+    if no_lane := setup.config.no_lane(wish.lane):
+        return no_lane
     if wish.paused and not wish.reason.strip():
         return "a pause needs a --reason: whoever finds the lane silent at night will read it"
     if len(wish.reason) > REASON_LENGTH or len(wish.who or "") > REASON_LENGTH:

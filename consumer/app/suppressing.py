@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from consumer.app.config import Config
 from consumer.app.moments import read_moment
 from consumer.app.setup import Setup
 from consumer.app.tables import all_rows, put_rows
@@ -45,11 +46,11 @@ def _shown(hash_: bytes, suppression: Suppression) -> Listed:
     return Listed(hash_.hex(), suppression.reason, until, tuple(suppression.lanes or ()))
 
 
-def asked(reason: str, until: str | None, lanes: Sequence[str], known: Sequence[str]) -> Suppression | str:
+def asked(reason: str, until: str | None, lanes: Sequence[str], config: Config) -> Suppression | str:
     """What somebody asked for on the command line, or what is wrong with it."""
-    unknown = [lane for lane in lanes if lane not in known]
+    unknown = next(filter(None, map(config.no_lane, lanes)), "")
     if unknown:
-        return f'unknown lane "{unknown[0]}"; there are {", ".join(known)}'
+        return unknown
     if len(reason) > 200:
         return "the reason has more than 200 characters"
     moment = read_moment(until) if until else None

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from consumer.app import replay_calls, replaying, wiring
+from consumer.app import replay_calls, replaying, suppressing, wiring
 from consumer.app.commands.shared import known_lanes
 from consumer.app.controlling import Wish, ordered
 from consumer.app.deployed import planners_of
@@ -16,6 +16,7 @@ from consumer.app.setup import Setup, load_setup
 from consumer.core.control import Order
 from consumer.core.document import Problem
 from consumer.core.model import Position, Record
+from consumer.core.suppressions import Suppression
 from consumer.streams.inspection import Cluster, TopicState
 from tests.app.support import ENVIRON, ROUTES, write
 
@@ -90,8 +91,8 @@ IMSHOP = "{type: imshop, url: https://push.example/send, key: {env: IMSHOP_KEY}}
 @pytest.mark.parametrize(
     ("said", "where", "what"),
     [
-        ("quota: {requests: 10, per: 1m}", "shares", "the quota that it has is kept by one process alone"),
-        ("ceiling: {recipients: 10, per: 1m}", "shares", "the ceiling that it has is kept by one process alone"),
+        ("quota: {requests: 10, per: 1m}", "shares", "its quota is kept by one process alone"),
+        ("ceiling: {recipients: 10, per: 1m}", "shares", "its ceiling is kept by one process alone"),
         ("in_flight: 3", "in_flight", "3 divided among 4 shares leaves nothing for some"),
     ],
 )
@@ -141,9 +142,10 @@ def test_a_lane_s_id_means_all_its_shares_and_a_share_s_name_itself(tmp_path: Pa
 def test_people_speak_to_the_lane_and_not_to_a_share(tmp_path: Path) -> None:
     setup, now = loaded(tmp_path), datetime.now(UTC)
     assert isinstance(ordered(setup, Wish("app-push", paused=True, reason="why"), now), Order)
-    refusal = ordered(setup, Wish("app-push.2", paused=True, reason="why"), now)
-    assert isinstance(refusal, str)
-    assert "a share of app-push" in refusal
+    mend = '"app-push.2" is a share; say "app-push", which means all its shares'
+    assert ordered(setup, Wish("app-push.2", paused=True, reason="why"), now) == mend
+    assert suppressing.asked("why", None, ["app-push.2"], setup.config) == mend
+    assert isinstance(suppressing.asked("why", None, ["app-push"], setup.config), Suppression)
 
 
 def test_what_is_sent_to_one_person_goes_by_one_share(tmp_path: Path) -> None:

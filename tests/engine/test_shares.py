@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from consumer.core.control import Order, order_row
 from consumer.core.model import Capacity
 from consumer.core.shares import Share, shares_of, spread
+from consumer.core.suppressions import Suppression, suppression_row
 from consumer.engine.lane import Lane
 from consumer.engine.settings import LaneParts, LaneSettings
+from consumer.engine.watchlist import SuppressionParts
 from consumer.streams.memory import MemoryDeadLetters, MemoryJournal, MemorySource, Wire
 from tests.engine.harness import (
     CONTROL,
+    HASH_KEY,
     LETTERS,
     SOURCE,
     Process,
@@ -89,6 +92,7 @@ class Town(World):
             wall=broker_now,
             dice=lambda: 0.5,
             control=self.table(wire, CONTROL),
+            suppressions=SuppressionParts(self.table(wire), lambda: HASH_KEY),
         )
         member = f"{wire.process}-{share.number}"
         settings = LaneSettings(share.name, member, None, in_flight=IN_FLIGHT, start_at="earliest")
@@ -167,5 +171,26 @@ async def test_a_pause_of_the_lane_pauses_every_share() -> None:
     await town.say(paused=False)
     await town.settled()
     assert town.provider.told == set(people(100))
+    for pod in pods:
+        await pod.stop()
+
+
+@virtual
+async def test_who_is_not_to_be_told_on_the_lane_is_told_by_none_of_its_shares() -> None:
+    town = Town()
+    everybody = list(people(100))
+    unwanted, elsewhere = everybody[:40], everybody[40:80]
+    for person in unwanted:
+        await town.table().put(*suppression_row(HASH_KEY, person, Suppression(lanes=["push"])))
+    for person in elsewhere:
+        await town.table().put(*suppression_row(HASH_KEY, person, Suppression(lanes=["email"])))
+    pods = [town.pod("a").start(), town.pod("b").start()]
+    await seconds(30)
+    for person in everybody:
+        town.publish(id=person, to=person, texts=[person])
+    await town.settled()
+    assert town.provider.told == set(everybody) - set(unwanted)
+    shares = {record.position.partition % len(SHARES) for record in town.broker.records(SOURCE)}
+    assert shares == {0, 1, 2, 3}
     for pod in pods:
         await pod.stop()

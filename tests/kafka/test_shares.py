@@ -174,7 +174,7 @@ async def test_what_people_say_of_the_lane_reaches_the_share_that_it_concerns(tm
             return all(any("paused" in each["reason"] for each in lane["blocked"]) for lane in lanes)
 
         await eventually("every share is paused", paused)
-        assert "people speak to the lane" in await stall.vestnik("lane", "resume", case.shares[1], code=2)
+        assert "which means all its shares" in await stall.vestnik("lane", "resume", case.shares[1], code=2)
         await stall.publish([event(f"later-{number}") for number in people])
         await stall.vestnik("lane", "resume", hook)
         await eventually("what waited is told", lambda: told(122))

@@ -27,7 +27,7 @@ def suppress_add(
     from consumer.app import suppressing  # noqa: PLC0415
 
     setup = load(config, Format.TABLE)
-    suppression = suppressing.asked(reason, until, lane or (), list(setup.config.lanes))
+    suppression = suppressing.asked(reason, until, lane or (), setup.config)
     if isinstance(suppression, str):
         leave(suppression, USAGE)
     _suppress(setup, recipients, suppression)
