@@ -20,6 +20,7 @@ from consumer.core.model import Trouble
 from consumer.core.profile import LaneFacts, ShopProfile
 from consumer.core.routes import Route
 from consumer.core.secrets import SecretRef
+from consumer.core.shares import keep_shares, spelt_shares
 from consumer.core.suppressions import KEY_BYTES_LEAST
 from consumer.core.templates import nearest
 from consumer.core.units import spell_seconds
@@ -86,6 +87,16 @@ def _share_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Pro
         if value is not None and value < lane.shares:
             what = f"{value} divided among {lane.shares} shares leaves nothing for some"
             yield _at(setup, ("lanes", name, key), what, f"at least {lane.shares}")
+
+
+def moved_shares(deployed: "Setup", wanted: "Setup") -> Iterator[Problem]:
+    """Lanes that are known by their id and have another number of shares."""
+    for name in wanted.config.lanes:
+        before = len(deployed.config.shares(name)) if name in deployed.config.lanes else None
+        now = len(wanted.config.shares(name))
+        if before is not None and before != now:
+            what = f'the lane "{name}" has {spelt_shares(now)}, and the one that is deployed has {spelt_shares(before)}'
+            yield _at(wanted, ("lanes", name, "shares"), what, keep_shares(before))
 
 
 def _cap_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Problem]:

@@ -76,8 +76,16 @@ def spread(processes: Collection[str], shares: int) -> list[str]:
 
 def changed_shares(journal: str, partitions: int, shares: int) -> str:
     """Why a lane does not begin with so many shares on a journal of so many partitions, and what to do."""
-    was, now = (f"shares: {count}" if count > 1 else "no shares" for count in (partitions, shares))
-    return (
-        f"{journal} is of a lane with {was}, not with {now}, and that never changes: say {was}, or give the lane a new "
-        "id, and end its routes (until:) where their successors begin (from:)"
-    )
+    was, now = spelt_shares(partitions), spelt_shares(shares)
+    return f"{journal} belongs to a lane with {was}, not with {now}, and that never changes: {keep_shares(partitions)}"
+
+
+def spelt_shares(count: int) -> str:
+    """As a configuration says it."""
+    return f"shares: {count}" if count > 1 else "no shares"
+
+
+def keep_shares(count: int) -> str:
+    """What to do where a lane that had so many shares is to have another number of them."""
+    keep = f"say shares: {count}" if count > 1 else "leave out shares"
+    return f"{keep}, or give the lane a new id, and end its routes (until:) where their successors begin (from:)"

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from consumer.app import replay_calls, replaying, suppressing, wiring
-from consumer.app.commands.shared import known_lanes
+from consumer.app.cli import app
+from consumer.app.commands.shared import FINE, USAGE, known_lanes
 from consumer.app.controlling import Wish, ordered
 from consumer.app.deployed import planners_of
 from consumer.app.doctor_cluster import topic_rows
@@ -193,3 +195,32 @@ def test_the_doctor_tells_of_shares_without_partitions_and_of_customers_in_two(
     rows = [row for row in topic_rows(setup, (), Cluster((), topics, {})) if row.what == "shares"]
     assert len(rows) == len(told)
     assert all(words in row.detail and row.mend for words, row in zip(told, rows, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("deployed", "wanted", "said"),
+    [
+        (
+            "shares: 4",
+            "shares: 8",
+            'vestnik.yaml:16: the lane "app-push" has shares: 8, and the one that is deployed has shares: 4; say shares: 4',
+        ),
+        (
+            "event_limit: 1MiB",
+            "shares: 2",
+            "has shares: 2, and the one that is deployed has no shares; leave out shares, or",
+        ),
+        ("shares: 2", "event_limit: 1MiB", "has no shares, and the one that is deployed has shares: 2; say shares: 2"),
+    ],
+)
+def test_check_holds_the_shares_of_a_lane_against_those_that_are_deployed(
+    tmp_path: Path, deployed: str, wanted: str, said: str
+) -> None:
+    folders = {name: tmp_path / name for name in ("deployed", "wanted")}
+    for name, shares in (("deployed", deployed), ("wanted", wanted)):
+        folders[name].mkdir()
+        write(folders[name], HOOK.replace("shares: 4", shares), ROUTES)
+    words = ["check", "--without-secrets", "-c", str(folders["wanted"])]
+    assert CliRunner().invoke(app, [*words, "--against", str(folders["wanted"])]).exit_code == FINE
+    found = CliRunner().invoke(app, [*words, "--against", str(folders["deployed"])])
+    assert (found.exit_code, said in found.stderr) == (USAGE, True), found.stderr

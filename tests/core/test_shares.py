@@ -30,10 +30,10 @@ def test_lane_and_number_are_known_by_a_share_s_name() -> None:
 
 def test_why_another_number_is_refused_says_both_numbers_and_what_to_do() -> None:
     grown = changed_shares("vestnik.journal.hook", 4, 8)
-    assert "vestnik.journal.hook is of a lane with shares: 4, not with shares: 8" in grown
+    assert "vestnik.journal.hook belongs to a lane with shares: 4, not with shares: 8" in grown
     assert "a new id" in grown
     first = changed_shares("vestnik.journal.hook", 1, 4)
-    assert "of a lane with no shares, not with shares: 4" in first
+    assert "a lane with no shares, not with shares: 4, and that never changes: leave out shares, or" in first
 
 
 @pytest.mark.parametrize("shares", [2, 4, 7, 64])

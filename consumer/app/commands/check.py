@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from consumer.app.setup import Setup
 
 Against = Annotated[
-    Path | None, typer.Option(help="The configuration that is deployed: routes must not change their lane or to.")
+    Path | None,
+    typer.Option(help="The configuration that is deployed: routes must keep their lane and to, lanes their shares."),
 ]
 
 
@@ -30,7 +31,7 @@ def check(
 ) -> None:
     """Every mistake in the configuration, the routes and their examples, at once."""
     from consumer.app import told  # noqa: PLC0415
-    from consumer.app.checks import lane_facts  # noqa: PLC0415
+    from consumer.app.checks import lane_facts, moved_shares  # noqa: PLC0415
     from consumer.app.snapshots import compare_snapshots  # noqa: PLC0415
     from consumer.core.reach import reaches  # noqa: PLC0415
     from consumer.core.succession import moved_routes  # noqa: PLC0415
@@ -40,7 +41,9 @@ def check(
     if update_snapshots:
         _write(setup)
     problems = list(compare_snapshots(setup))
-    problems += moved_routes(load(against, output, keys=keys).routes, setup.routes) if against is not None else ()
+    if against is not None:
+        deployed = load(against, output, keys=keys)
+        problems += [*moved_routes(deployed.routes, setup.routes), *moved_shares(deployed, setup)]
     if problems or (strict and setup.warnings):
         told.tell_problems(problems, told.Output(output), setup.warnings)
         raise typer.Exit(USAGE)
