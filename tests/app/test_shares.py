@@ -203,7 +203,7 @@ def test_the_doctor_tells_of_shares_without_partitions_and_of_customers_in_two(
         (
             "shares: 4",
             "shares: 8",
-            'vestnik.yaml:16: the lane "app-push" has shares: 8, and the one that is deployed has shares: 4; say shares: 4',
+            ':16: the lane "app-push" has shares: 8, and the one that is deployed has shares: 4; say shares: 4, or',
         ),
         (
             "event_limit: 1MiB",
