@@ -1,8 +1,9 @@
 """The HTTP room: one bounded POST to an allowed host, answered by a value that tells sent from not sent.
 
-Of aiohttp it takes the pool of connections, TLS, and the parser. The session between them looks at each request for
-redirects, cookies, proxies, retries and traces, none of which may be here, and that was two thirds of what a request
-costs. That these parts have no underscore is no promise: `pyproject.toml` names the release of aiohttp they belong to.
+Of aiohttp it takes the pool of connections, TLS, and the parser (see `listener.py`). The session between them looks at
+each request for redirects, cookies, proxies, retries and traces, none of which may be here, and that was two thirds of
+what a request costs. That these parts have no underscore (but one) is no promise: `pyproject.toml` names the release of
+aiohttp they belong to.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
@@ -23,9 +24,9 @@ from yarl import URL
 
 from consumer.core.value import value
 from consumer.sinks.egress import Resolver, is_forbidden
+from consumer.sinks.listener import BODY_LIMIT_BYTES, Heads, Listener
 from consumer.sinks.time_limit import TimeLimit
 
-BODY_LIMIT_BYTES = 64 * 1024
 CONNECT_SECONDS = 3.0
 KEEPALIVE_SECONDS = 15.0
 DNS_CACHE_SECONDS = 30
@@ -180,6 +181,7 @@ class Http:
         self._timeout = aiohttp.ClientTimeout(total=None, connect=reach.connect_seconds, ceil_threshold=1e9)
         self._pool: aiohttp.TCPConnector | None = None
         self._forms: dict[tuple[object, ...], _Form] = {}
+        self._heads = Heads(_HEADERS_KEPT)
         self._closed = False
 
     def allow(self, url: str) -> None:
@@ -234,6 +236,8 @@ class Http:
             ttl_dns_cache=DNS_CACHE_SECONDS,
             resolver=Resolver(),
         )
+        # There is no other way to have connections of our own making in its pool.
+        self._pool._factory = partial(Listener, asyncio.get_running_loop(), self._heads)
         return self._pool
 
     async def close(self) -> None:
@@ -259,16 +263,24 @@ def _form_of(method: str, url: URL, headers: Mapping[str, str]) -> _Form:
 
 
 async def _answer(connection: Connection, request: bytes, wire: _Wire) -> Reply:
-    protocol, transport = connection.protocol, connection.transport
+    listener, transport = connection.protocol, connection.transport
     # What lies there already answers no request of ours.
-    if protocol is None or transport is None or len(protocol):
+    if not isinstance(listener, Listener) or transport is None or listener.should_close:
         raise aiohttp.ClientConnectionResetError("gone or spoilt before it was used")
-    protocol.set_response_params(read_until_eof=True)
+    asked = listener.ask()
     wire.sent = True
     transport.write(request)
-    message, content = await protocol.read()
+    plain = await asked
+    if plain is not None:
+        return Reply(plain.status, plain.headers, plain.body)
+    return await _read(listener, wire)
+
+
+async def _read(listener: Listener, wire: _Wire) -> Reply:
+    """An answer that is not plain, or did not come in one piece."""
+    message, content = await listener.read()
     while message.code in _INTERIM:
-        message, content = await protocol.read()
+        message, content = await listener.read()
     wire.answered = is_final(message.code)
     text = await _bounded_body(content)
     found = message.headers
