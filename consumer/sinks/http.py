@@ -18,6 +18,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
@@ -237,7 +238,7 @@ class Http:
             resolver=Resolver(),
         )
         # There is no other way to have connections of our own making in its pool.
-        self._pool._factory = partial(Listener, asyncio.get_running_loop(), self._heads)
+        self._pool._factory = partial[ResponseHandler](Listener, asyncio.get_running_loop(), self._heads)
         return self._pool
 
     async def close(self) -> None:

@@ -14,7 +14,6 @@ from aiohttp import web
 
 from consumer.demo.fakes import ImshopFake
 from consumer.sinks.http import (
-    BODY_LIMIT_BYTES,
     FORMS_KEPT,
     Http,
     Lost,
@@ -25,6 +24,7 @@ from consumer.sinks.http import (
     reach_to,
     url_problem,
 )
+from consumer.sinks.listener import BODY_LIMIT_BYTES
 from consumer.sinks.time_limit import TimeLimit
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
