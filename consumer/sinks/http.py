@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from importlib.metadata import PackageNotFoundError, version
-from typing import NamedTuple
+from typing import NamedTuple, cast
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
@@ -238,7 +238,8 @@ class Http:
             resolver=Resolver(),
         )
         # There is no other way to have connections of our own making in its pool.
-        self._pool._factory = partial[ResponseHandler](Listener, asyncio.get_running_loop(), self._heads)
+        made = partial(Listener, asyncio.get_running_loop(), self._heads)
+        self._pool._factory = cast("partial[ResponseHandler]", made)
         return self._pool
 
     async def close(self) -> None:
