@@ -11,9 +11,6 @@ class Aloft:
     def __init__(self) -> None:
         self._flights: set[asyncio.Task[None]] = set()
 
-    def __len__(self) -> int:
-        return len(self._flights)
-
     def launch(self, tasks: asyncio.TaskGroup, flight: Coroutine[None, None, None]) -> None:
         task = tasks.create_task(flight)
         self._flights.add(task)

@@ -84,31 +84,39 @@ class Flight:
         places = {command.id: self.desk.positions(command) for command in self.batch.commands}
         return attempt_records(self.batch, places)
 
-    async def fly(self) -> None:
-        """From the last look on; it was announced."""
+    async def fly(self) -> Landed | None:
+        """From the last look on, for it was announced, to what came of it, with its letters written; None where the
+        attempt stays open."""
         forbidden = self._forbidden()
         if forbidden is None:
-            await self._answered(await self._send())
-            return
-        self.gate.give_back(self.grant)
-        self.office.parts.emit(RequestWithdrawn(self.office.lane, self.batch.id, forbidden))
-        await self._withdraw(forbidden)
+            landed = await self._answered(await self._send())
+        else:
+            self.gate.give_back(self.grant)
+            self.office.parts.emit(RequestWithdrawn(self.office.lane, self.batch.id, forbidden))
+            landed = await self._withdrawn(forbidden)
+        for command, verdict in () if landed is None else landed.letters:
+            await bury(self.office, self.desk, Sentence(command, "refused", verdict), self._places(command))
+        return landed
 
-    async def _answered(self, verdicts: Verdicts) -> None:
+    async def _answered(self, verdicts: Verdicts) -> Landed | None:
         if self.office.parts.sink.idempotent:
             lost = next((verdict.reason for verdict in verdicts if is_lost(verdict)), None)
             if lost is not None:
                 await self._wait_again(lost)
-                return
-        await self._land(land(self.batch, verdicts, self.office.memory, self.desk.bisection.suspects(self.batch)))
+                return None
+        return land(self.batch, verdicts, self.office.memory, self.desk.bisection.suspects(self.batch))
 
     async def _wait_again(self, reason: str) -> None:
         record = Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=False, reason=reason)
         await self.office.parts.journal.append(record)
         self.repeat(self.batch)
 
-    async def _withdraw(self, forbidden: str) -> None:
-        await self._land(withdrawn(self.batch, forbidden))
+    async def _withdrawn(self, forbidden: str) -> Landed | None:
+        return withdrawn(self.batch, forbidden)
+
+    def _places(self, _command: Command) -> Sequence[Position]:
+        """Where a command's records are, if the desk does not know it."""
+        return ()
 
     def _forbidden(self) -> str | None:
         """The look: reasons not to make the request after all. From here to the socket nothing is awaited."""
@@ -157,14 +165,8 @@ class Flight:
 
     # --- landing ------------------------------------------------------------------------------------------------------
 
-    async def _land(self, landed: Landed) -> None:
-        for command, verdict in landed.letters:
-            await bury(self.office, self.desk, Sentence(command, "refused", verdict))
-        appended = await self.office.parts.journal.append(landed.record)
-        if landed.record.doubtful or self.batch.marketing:
-            # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have
-            # read the landing first.
-            await self.office.follower.reached(appended.offset)
+    def settle(self, landed: Landed) -> None:
+        """The landing is durable: its commands end, or wait again."""
         ended = self.desk.land(self.batch.commands, landed.outcomes, landed.refused)
         self._tell(landed)
         report_ends(self.office, ended)
@@ -216,6 +218,17 @@ async def announce(office: Office, flights: Iterable[Flight]) -> None:
     records = [record for flight in flights for record in flight.announcement()]
     appended = await office.parts.journal.append(*records)
     await office.follower.reached(appended.offset)
+
+
+async def write_landings(office: Office, landings: Sequence[tuple[Flight, Landed]]) -> None:
+    """Durable first, settled second."""
+    appended = await office.parts.journal.append(*[landed.record for _, landed in landings])
+    if any(landed.record.doubtful or flight.batch.marketing for flight, landed in landings):
+        # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have read
+        # the landings first.
+        await office.follower.reached(appended.offset)
+    for flight, landed in landings:
+        flight.settle(landed)
 
 
 def _gravity(verdict: Verdict) -> int:

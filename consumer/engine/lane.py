@@ -76,6 +76,8 @@ class Lane:
         self._switch = Switch(lane, parts.control, self._now)
         self._assignment = Assignment()
         self._tenure: Tenure | None = None
+        # This one, and earlier ones whose requests may be under way.
+        self._tenures: list[Tenure] = []
         self._state = "starting"
         self._stopping = False
         # Whoever is to stop needs no claim any more, and the journal may not take it for long.
@@ -227,6 +229,7 @@ class Lane:
         self._release()
         self._clock.anchor(timestamp, anchored)
         self._tenure = Tenure(self._office, self._settings, self._new_desk(), await self._new_gate(), epoch)
+        self._tenures = [*(tenure for tenure in self._tenures if tenure.flying), self._tenure]
 
     def _new_desk(self) -> Desk:
         outbox = Outbox(self._settings.bounds, self._settings.policy())
@@ -321,7 +324,7 @@ class Lane:
         """Flights finish within the budget, then count as unsure; commit."""
         self._move("draining")
         await self._aloft.landed(self._settings.drain_seconds)
-        self.cut_off = len(self._aloft)
+        self.cut_off = sum(tenure.flying for tenure in self._tenures)
         self._office.cutoff.cancel()
         await self._aloft.landed(LANDING_SECONDS)
         # The journal takes nothing: these stay in doubt, which the next owner settles.

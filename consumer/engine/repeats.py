@@ -19,6 +19,9 @@ from schemas.journal import Repeat
 
 _LETTER = Refused(KILLS, "every process that made this request has died in it")
 
+# Why a request is not made now, and may be later.
+_LATER = ("superseded_owner", "stopping", "paused")
+
 
 @value
 class RepeatFlight(Flight):
@@ -27,7 +30,7 @@ class RepeatFlight(Flight):
 
     restored: OpenAttempt | None = None
 
-    async def _answered(self, verdicts: Verdicts) -> None:
+    async def _answered(self, verdicts: Verdicts) -> Landed | None:
         """That this repeat did not happen says nothing of what went before it: the attempt stays open. One that is
         refused whole will not be repeated under its key, and what went before it may still arrive: the routes decide
         whether its people are told under another one."""
@@ -35,10 +38,10 @@ class RepeatFlight(Flight):
         refusal = refused_whole(verdicts)
         if len(reasons) == len(verdicts):
             await self._wait_again(reasons[0])
-        elif refusal is not None:
-            await self._land(land(self.batch, (Unsure(refusal.reason),), self.office.memory))
-        else:
-            await Flight._answered(self, verdicts)
+            return None
+        if refusal is not None:
+            return land(self.batch, (Unsure(refusal.reason),), self.office.memory)
+        return await Flight._answered(self, verdicts)
 
     def announcement(self) -> Sequence[Repeat]:
         return (Repeat(attempt=self.batch.id, epoch=self.batch.epoch, sent=True),)
@@ -48,21 +51,21 @@ class RepeatFlight(Flight):
             return "landed"
         return Flight._forbidden(self)
 
-    async def _withdraw(self, forbidden: str) -> None:
+    async def _withdrawn(self, forbidden: str) -> Landed | None:
         """What may have happened already is not withdrawn: it waits on, or it is over and the routes decide."""
-        if forbidden in ("superseded_owner", "stopping", "paused"):
+        if forbidden in _LATER:
             await self._wait_again(forbidden)
-        elif forbidden != "landed":
-            await self._land(land(self.batch, (Unsure(forbidden),), self.office.memory))
+            return None
+        return None if forbidden == "landed" else land(self.batch, (Unsure(forbidden),), self.office.memory)
 
-    async def _land(self, landed: Landed) -> None:
+    def _places(self, command: Command) -> Sequence[Position]:
+        return () if self.restored is None else places(self.restored, command)
+
+    def settle(self, landed: Landed) -> None:
         if self.restored is None:
-            await Flight._land(self, landed)
-            return
-        for command, verdict in landed.letters:
-            await bury(self.office, self.desk, Sentence(command, "refused", verdict), places(self.restored, command))
-        await self.office.parts.journal.append(landed.record)
-        self._tell(landed)
+            Flight.settle(self, landed)
+        else:
+            self._tell(landed)
 
 
 class Repeats:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -14,7 +14,7 @@ from consumer.core.facts import (
     GateOpened,
     OffsetsCommitted,
 )
-from consumer.core.landing import lost, unknown_routes
+from consumer.core.landing import Landed, lost, unknown_routes
 from consumer.core.model import (
     Batch,
     Blocked,
@@ -24,7 +24,7 @@ from consumer.core.model import (
 )
 from consumer.engine.bell import Bell
 from consumer.engine.eviction import Evictions
-from consumer.engine.flight import Flight, Office, announce, report_ends
+from consumer.engine.flight import Flight, Office, announce, report_ends, write_landings
 from consumer.engine.gate import Gate, Grant
 from consumer.engine.intake import Intake
 from consumer.engine.night import Night
@@ -59,6 +59,8 @@ class Tenure:
         self._night = Night(office, desk)
         self._evictions = Evictions(office, desk)
         self._started: dict[int, float] = {}
+        self._back: dict[int, tuple[Flight, Landed]] = {}
+        self._landing = False
         self._requests = self._landings = self._commits = 0
 
     def renew(self, epoch: int) -> None:
@@ -141,23 +143,44 @@ class Tenure:
         try:
             await announce(self._office, flights.values())
         except BaseException:
-            for number in flights:
-                self._landed(number)
+            self._over(flights)
             raise
         first, *others = flights.items()
         for number, flight in others:
-            launch(self._fly(number, flight))
-        await self._fly(*first)
+            launch(self._fly(number, flight, launch))
+        await self._fly(*first, launch)
 
-    async def _fly(self, number: int, flight: Flight) -> None:
+    async def _fly(self, number: int, flight: Flight, launch: Launch) -> None:
         try:
-            await flight.fly()
-        finally:
-            self._landed(number)
+            landed = await flight.fly()
+        except BaseException:
+            self._over([number])
+            raise
+        if landed is None:
+            self._over([number])
+            return
+        self._back[number] = flight, landed
+        if not self._landing:
+            self._landing = True
+            launch(self._land())
 
-    def _landed(self, number: int) -> None:
-        del self._started[number]
-        self._landings += 1
+    async def _land(self) -> None:
+        """What comes back while the journal takes some landings is written together after them."""
+        try:
+            while self._back:
+                back, self._back = self._back, {}
+                try:
+                    await write_landings(self._office, list(back.values()))
+                finally:
+                    self._over(back)
+        finally:
+            self._landing = False
+
+    def _over(self, numbers: Iterable[int]) -> None:
+        """These take no slot any more."""
+        for number in numbers:
+            del self._started[number]
+            self._landings += 1
         self.wake()
 
     # --- what time does -----------------------------------------------------------------------------------------------

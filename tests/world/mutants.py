@@ -124,16 +124,16 @@ MUTANTS = (
     ),
     Mutant(
         "settled before its landing is durable",
-        f"{FLIGHT}:Flight._land",
-        "appended = await self.office.parts.journal.append(landed.record)",
-        "self.desk.land(self.batch.commands, landed.outcomes, landed.refused);"
-        " appended = await self.office.parts.journal.append(landed.record); return",
+        f"{FLIGHT}:write_landings",
+        "appended = await office.parts.journal.append(*[landed.record for _, landed in landings])",
+        "[flight.desk.land(flight.batch.commands, landed.outcomes, landed.refused) for flight, landed in landings];"
+        " appended = await office.parts.journal.append(*[landed.record for _, landed in landings]); return",
     ),
     Mutant(
         "withdrawn attempts do not land",
-        f"{FLIGHT}:Flight._withdraw",
-        "await self._land(withdrawn(self.batch, forbidden))",
-        "return",
+        f"{FLIGHT}:Flight._withdrawn",
+        "return withdrawn(self.batch, forbidden)",
+        "return None",
     ),
     Mutant("deferred counts as delivered", f"{LANDING}:_end", "return _End(None)", "return _End(Outcome.DELIVERED)"),
     Mutant("nothing expires", f"{DESK}:Desk.expire", "ended = list(self.outbox.expire(now))", "ended = []"),
