@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import chain
 from operator import add
+from struct import Struct
 from typing import Any, NamedTuple
 
 from consumer.core.model import Message, OnUnsure, Quiet
@@ -21,6 +22,7 @@ _THREAD_BYTES = 8
 # A rank may be negative in theory; what is stored may not, so that of two the higher one is the greater bytes.
 _LEAST_RANK = -(1 << 63)
 _HIGHEST_RANK = (1 << 63) - 1
+_RANK = Struct(">QQ")
 
 
 class AttemptCommands:
@@ -198,7 +200,7 @@ def packed_ranks(threads: Sequence[str | None], ranks: Sequence[int]) -> bytes:
 
 def packed_rank(thread: int, rank: int) -> bytes:
     """Sixteen bytes: the thread, and the rank so that of two of them the higher one is the greater bytes."""
-    return thread.to_bytes(_THREAD_BYTES) + (_within(rank) - _LEAST_RANK).to_bytes(_THREAD_BYTES)
+    return _RANK.pack(thread, _within(rank) - _LEAST_RANK)
 
 
 def unpacked_rank(packed: bytes) -> int:
@@ -207,7 +209,7 @@ def unpacked_rank(packed: bytes) -> int:
 
 
 def _within(rank: int) -> int:
-    return min(max(rank, _LEAST_RANK), _HIGHEST_RANK)
+    return rank if _LEAST_RANK <= rank <= _HIGHEST_RANK else min(max(rank, _LEAST_RANK), _HIGHEST_RANK)
 
 
 def decode_hex(texts: Sequence[str], size: int) -> tuple[bytes, ...]:

@@ -27,6 +27,7 @@ class Books:
         self.joined = 0
         self._places: Counter[Place] = Counter()
         self._courted: Counter[str] = Counter()
+        self._has_caps = memory.told.wanted
         self._fresh: dict[bytes, bytes] = {}
         self._fresh_room = _FRESH_ROOM
 
@@ -44,12 +45,12 @@ class Books:
         self._leave(live)
         live.place = place
         self._places[place] += 1
-        if place is Place.BOUND and command.terms.marketing:
+        if self._has_caps and place is Place.BOUND and command.terms.marketing:
             self._courted[command.recipient] += 1
 
     def _leave(self, live: Live) -> None:
         self._places[live.place] -= 1
-        if live.place is Place.BOUND and live.command.terms.marketing:
+        if self._has_caps and live.place is Place.BOUND and live.command.terms.marketing:
             recipient = live.command.recipient
             self._courted[recipient] -= 1
             if not self._courted[recipient]:
@@ -60,7 +61,7 @@ class Books:
         return self._places[place]
 
     def courted(self, command: Command) -> int:
-        """Marketing to the same person that is under way, without this command."""
+        """Marketing to the same person that is under way, without this command, where there is a cap."""
         live = self.live.get(command.id)
         own = live is not None and live.place is Place.BOUND and command.terms.marketing
         return self._courted.get(command.recipient, 0) - own

@@ -48,6 +48,9 @@ class Admitted(NamedTuple):
     repeated: tuple[tuple[str, str], ...] = ()
 
 
+_NOTHING = Admitted()
+
+
 class Desk:
     """One owner's holdings for one assignment; thrown away whole when another member claims the lane."""
 
@@ -71,7 +74,7 @@ class Desk:
         position = record.position
         if isinstance(plan, Ignored):
             self.ledger.open(position, 0)
-            return Admitted()
+            return _NOTHING
         if isinstance(plan, Rejected):
             self.ledger.open(position, 1)
             return Admitted(rejections=(plan.rejection,))
@@ -96,6 +99,8 @@ class Desk:
                 ended.extend(self._take_up(command, position, now))
             else:
                 self._note(command, state, rejections, repeated)
+        if not (ended or rejections or repeated):
+            return _NOTHING
         return Admitted(tuple(ended), tuple(rejections), tuple(repeated))
 
     def _known(self, command: Command, position: Position) -> str | None:
@@ -143,14 +148,13 @@ class Desk:
 
     def _put(self, command: Command) -> tuple[Ended, ...]:
         ended = self._queued(command, self.outbox.put)
-        if command.thread is not None:
-            older = self.bisection.supersede(command.thread, command.rank)
+        if command.thread is not None and (older := self.bisection.supersede(command.thread, command.rank)):
             ended += tuple(self._end_suspect(one, Outcome.SUPERSEDED, "newer") for one in older)
         return ended
 
     def _queued(self, command: Command, put: Callable[[Command, int | None], tuple[Ended, ...]]) -> tuple[Ended, ...]:
         """It waits in the outbox, unless its thread forbids it; the next `hush` looks at its night."""
-        older = self.lot.outdated(command)
+        older = self.lot.outdated(command) if self.lot.occupied else ()
         ended = put(command, self._newest(command))
         for end in ended:
             self._books.finish(end)
@@ -161,7 +165,10 @@ class Desk:
         """The highest rank of its thread that was ever attempted, or that sleeps."""
         if command.thread is None:
             return None
-        ranks = (self.memory.attempted(command.thread), self.lot.newest(command))
+        attempted = self.memory.attempted(command.thread)
+        if not self.lot.occupied:
+            return attempted
+        ranks = (attempted, self.lot.newest(command))
         return max([rank for rank in ranks if rank is not None], default=None)
 
     # --- requests out -------------------------------------------------------------------------------------------------
@@ -190,8 +197,7 @@ class Desk:
         for parcel in parcels:
             for command in parcel.commands:
                 self._books.move(command, Place.BOUND)
-                if command.thread is not None:
-                    self.memory.mark_attempted(command.thread, command.rank)
+            self.memory.mark_attempted(*[(one.thread, one.rank) for one in parcel.commands if one.thread is not None])
         return parcels
 
     def _part_is_next(self, capacity: Capacity, *, probe: bool) -> bool:

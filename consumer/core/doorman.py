@@ -68,6 +68,6 @@ class Doorman:
         if self._listed(command.recipient, now):
             return "listed"
         told = self._books.memory.told
-        if command.terms.marketing and told.full(command.recipient, now, self._books.courted(command)):
-            return "frequency_cap"
-        return None
+        if not (told.wanted and command.terms.marketing):
+            return None
+        return "frequency_cap" if told.full(command.recipient, now, self._books.courted(command)) else None

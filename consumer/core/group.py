@@ -3,6 +3,7 @@
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Protocol
 
 from consumer.core.model import Command, Message, OnUnsure, Terms
@@ -124,11 +125,18 @@ class Group:
         self._crowd.add(command)
         self.size, self.oldest = len(self._crowd.members), self._crowd.oldest
 
-    def discard(self, command: Command) -> None:
-        """Take a command out; it `stands_in` the group no more."""
+    def in_line(self) -> Iterator[Command]:
+        """Its commands in the order of their arrival. Who asks for the next one may have let the others leave."""
+        for id_ in self._crowd.line() if self._crowd is not None else self._ids():
+            if self._holder.stands_in(id_, self):
+                yield self._holder.command(id_)
+
+    def discard(self, *commands: Command) -> None:
+        """Take commands out; they `stand_in` the group no more."""
         crowd = self._crowd
         if crowd is not None:
-            crowd.discard(command)
+            for command in commands:
+                crowd.discard(command)
             if crowd.members:
                 crowd.tidy(lambda id_: self._holder.stands_in(id_, self))
                 self.size, self.oldest = len(crowd.members), crowd.oldest
@@ -170,6 +178,10 @@ class _Crowd:
     @property
     def oldest(self) -> float:
         return self._arrivals[self._head]
+
+    def line(self) -> Iterable[bytes]:
+        """In the order of arrivals; some have left, or stand twice."""
+        return islice(self._line, self._head, None)
 
     def ids(self) -> Iterator[bytes]:
         yield self._line[self._head]

@@ -19,6 +19,7 @@ from consumer.core.turn import Choice, Moment, Policy
 # each request costs too much (without a quota any number does); a policy that cannot has its line used for so long.
 _MANY_GROUPS = 1000
 _BRISK_SECONDS = _LINE_SECONDS = 2.0
+_MANY_UNCOUNTED = 1000
 
 
 class Groups:
@@ -34,6 +35,8 @@ class Groups:
         # By what they say in full detail; nearly always one group says it.
         self._alike: dict[Message, Group | dict[GroupKey, Group]] = {}
         self._sizes = Sizes()
+        # Those that have grown or shrunk, with the size that is counted of them: most do again before anybody asks.
+        self._uncounted: dict[Group, int] = {}
         self._order: Order | None = None
         self._many = _MANY_GROUPS
         # Without a quota a request makes nobody else wait: nothing is merged then, and every order is kept.
@@ -46,16 +49,19 @@ class Groups:
     def add(self, live: Live) -> None:
         """To its equals, or to a new group."""
         group = live.group = self._group_for(live.command)
-        size = group.size
+        self._uncounted.setdefault(group, group.size)
         group.add(live.command)
         self._live.rest(live.command.id)
-        self._changed(group, size)
 
     def remove(self, live: Live, group: Group) -> None:
         """Out of its group."""
-        live.group, size = None, group.size
-        group.discard(live.command)
-        self._changed(group, size)
+        live.group = None
+        self.discard(group, live.command)
+
+    def discard(self, group: Group, *commands: Command) -> None:
+        """These, which stand in the group no more."""
+        self._uncounted.setdefault(group, group.size)
+        group.discard(*commands)
         if not group.size:
             self._end(group)
 
@@ -78,10 +84,13 @@ class Groups:
         group = Group(command, self._live, next(self._numbers))
         self._live.groups[group.number] = group
         self._room.add_group(group)
+        if len(self._uncounted) > _MANY_UNCOUNTED:
+            self.count()
         self._keep_order()
         return group
 
     def _end(self, group: Group) -> None:
+        self._changed(group, self._uncounted.pop(group))
         del self._live.groups[group.number]
         alike = self._alike[group.message]
         if not isinstance(alike, Group):
@@ -91,6 +100,13 @@ class Groups:
         self._room.remove_group(group)
         if len(self) < self._many // 2:
             self._order = None
+
+    def count(self) -> None:
+        """Have the order know how they stand; whoever asks about the order does it before."""
+        if self._uncounted:
+            for group, size in self._uncounted.items():
+                self._changed(group, size)
+            self._uncounted.clear()
 
     def _changed(self, group: Group, size: int) -> None:
         """A group of that size has another one now, or another oldest command."""
@@ -134,12 +150,14 @@ class Groups:
 
     def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
         """How long they take in full detail, one request a gap."""
+        self.count()
         return -(-self._sizes.places(capacity.recipients) // capacity.parcels) * gap_seconds
 
     # --- the line -----------------------------------------------------------------------------------------------------
 
     def choices(self, moment: Moment) -> Iterator[Choice]:
         """The policy's line; of too many groups the first by their kept order, or for a little while the last line."""
+        self.count()
         brisk = moment.gap_seconds / moment.capacity.parcels < _BRISK_SECONDS
         self._merges = moment.gap_seconds > 0
         if not self._merges and self._keeper is not None:
@@ -162,6 +180,7 @@ class Groups:
 
     def explain(self, moment: Moment, limit: int) -> list[Waiting]:
         """Those that go out next, as things stand; it changes nothing. Of very many, by the kept order."""
+        self.count()
         # A policy may remember its last decision, and this is none.
         order = self._order
         if order is not None and self._keeper is not None and (order.merges or not moment.gap_seconds):

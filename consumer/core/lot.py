@@ -33,6 +33,11 @@ class Lot:
         self._alarms = [(sleeper.until, sleeper.command.id) for sleeper in self._parked]
         heapify(self._alarms)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether anybody sleeps."""
+        return bool(self._asleep or self._parked)
+
     # --- who goes to sleep --------------------------------------------------------------------------------------------
 
     def drowse(self, command: Command) -> None:
@@ -152,7 +157,7 @@ class Lot:
 
     # --- threads ------------------------------------------------------------------------------------------------------
 
-    def outdated(self, command: Command) -> list[Ended]:
+    def outdated(self, command: Command) -> Sequence[Ended]:
         """A newer command of a thread replaces older ones that sleep."""
         ended: list[Ended] = []
         for sleeper in self._sleepers(command):
@@ -169,7 +174,7 @@ class Lot:
     def _sleepers(self, command: Command) -> list[Sleeper]:
         """Who sleeps on the same thread; the woken, whom the memory keeps until they have ended, are left out."""
         thread = command.thread
-        if thread is None or not (self._asleep or self._parked):
+        if thread is None:
             return []
         parked = (each for each in self._parked.of_thread(thread) if each.command.id in self._books.parked)
         return [*self._asleep.of_thread(thread), *parked]

@@ -95,9 +95,9 @@ class Memory:
         ranks = self._ranks.values(thread.to_bytes(8))
         return unpacked_rank(max(ranks)) if ranks else None
 
-    def mark_attempted(self, thread: int, rank: int) -> None:
-        """The owner is about to attempt this rank; its own attempt will say the same again."""
-        self._attempt(packed_rank(thread, rank), self.last_timestamp)
+    def mark_attempted(self, *ranks: tuple[int, int]) -> None:
+        """The owner is about to attempt these ranks of threads; its own attempt will say the same again."""
+        self._attempt(b"".join([packed_rank(thread, rank) for thread, rank in ranks]), self.last_timestamp)
 
     def doubtful(self, id_: bytes) -> Doubtful | None:
         """What is in doubt about a command that has not ended."""

@@ -1,7 +1,10 @@
 """What waits on a lane: open groups of equal messages, their threads, and the late binding of a request."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from heapq import heapify, heappop, heapreplace
+from heapq import merge
+from operator import attrgetter
+from typing import cast
 
 from consumer.core.deadlines import Deadlines
 from consumer.core.explain import Waiting
@@ -12,6 +15,9 @@ from consumer.core.request import Request, fits
 from consumer.core.room import Room
 from consumer.core.shelf import Live, Place, Shelf
 from consumer.core.turn import Choice, Moment, Policy
+
+_ARRIVED = attrgetter("arrived")
+_Left = defaultdict[Group, list[Command]]
 
 
 class Outbox:
@@ -40,15 +46,16 @@ class Outbox:
         Returned is what ends as superseded: older ones of the thread that waited, or the command itself. Raises
         ValueError when it waits already.
         """
-        if self._waits(command.id):
-            raise ValueError(f"command {command.id.hex()} waits already")
-        if command.thread is None:
-            self._admit(command, held=False)
+        id_, live = command.id, self.live.get(command.id)
+        if live is not None and (live.group is not None or id_ in self._held or id_ in self._overdue):
+            raise ValueError(f"command {id_.hex()} waits already")
+        if command.thread is None or (attempted is None and self._threads.is_free(command.thread)):
+            self._admit(command, live, held=False)
             return ()
         if self._threads.newest(command.thread, attempted) > command.rank:
             return (Ended(command, Outcome.SUPERSEDED, "newer"),)
         ended = self._supersede(command.thread, command.rank)
-        self._admit(command, held=self._threads.holds(command.thread, command.rank))
+        self._admit(command, live, held=self._threads.holds(command.thread, command.rank))
         return ended
 
     def put_back(self, command: Command, attempted: int | None = None) -> tuple[Ended, ...]:
@@ -222,12 +229,11 @@ class Outbox:
         held = self._held.get(id_)
         return self.live.open_until(id_) if held is None else held.deadline
 
-    def _admit(self, command: Command, *, held: bool) -> None:
+    def _admit(self, command: Command, live: Live | None, *, held: bool) -> None:
         self._room.add(command)
         if command.thread is not None:
             self._threads.wait(command.thread, command.id)
         self._deadlines.add(command.deadline, command.id)
-        live = self.live.get(command.id)
         if live is None:
             live = Live(command, [], Place.LOOSE)
             self.live.add(live)
@@ -299,31 +305,44 @@ class Outbox:
         for groups in filter(None, (chosen, others)):
             commands.extend(self._oldest(groups, told, room))
         commands.extend(self._riders([group for group in (*chosen, *others) if group.size], told))
+        self._groups.count()
         return Parcel(choice.message, choice.level, tuple(commands)) if commands else None
 
     def _oldest(self, groups: Iterable[Group], told: set[str], room: int) -> list[Command]:
         """Commands in the order of their arrival, until the room is full."""
-        heads = [(group.oldest, number, group) for number, group in enumerate(groups)]
-        heapify(heads)
         taken: list[Command] = []
-        while heads:
-            _, number, group = heads[0]
-            command = group.first()
+        left: _Left = defaultdict(list)
+        for command in merge(*[group.in_line() for group in groups], key=_ARRIVED):
             if command.recipient not in told and len(told) >= room:
                 break
             told.add(command.recipient)
-            taken.append(self._depart(command))
-            if group.size:
-                heapreplace(heads, (group.oldest, number, group))
-            else:
-                heappop(heads)
+            taken.append(command)
+            self._depart(command, left)
+        self._leave(left)
+        self._deadlines.tidy(self.waiting)
         return taken
 
     def _riders(self, groups: Iterable[Group], told: set[str]) -> list[Command]:
-        return [self._depart(command) for group in groups for command in group.of_recipients(told)]
+        riders = [command for group in groups for command in group.of_recipients(told)]
+        left: _Left = defaultdict(list)
+        for command in riders:
+            self._depart(command, left)
+        self._leave(left)
+        return riders
 
-    def _depart(self, command: Command) -> Command:
-        self._drop(command.id)
+    def _depart(self, command: Command, left: _Left) -> None:
+        """Into a request. Its group is told of all that have `left` it at once."""
+        live = self.live[command.id]
+        left[cast("Group", live.group)].append(command)  # only what is open departs
+        live.group = None
+        self._open -= 1
+        self._room.remove(command)
         if command.thread is not None:
+            self._threads.leave(command.thread, command.id)
             self._threads.fly(command.thread, command.rank)
-        return command
+        if live.place is Place.LOOSE:
+            self.live.pop(command.id)
+
+    def _leave(self, left: _Left) -> None:
+        for group, commands in left.items():
+            self._groups.discard(group, *commands)

@@ -1,6 +1,6 @@
 """The bound of the backlog, and each source's part of it."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import chain
 
 from consumer.core.group import Group
@@ -29,41 +29,42 @@ class Room:
         self._bounds = bounds
         self._rest = max(1.0 - sum(bounds.shares.values()), _LEAST_REST)
         self._unnamed: set[str] = set()
-        self._commands = 0
-        self.bytes = 0
-        self._commands_of: Counter[str] = Counter()
-        self._bytes_of: defaultdict[str, int] = defaultdict(int)
+        self._loads: defaultdict[str, _Load] = defaultdict(_Load)
+
+    @property
+    def bytes(self) -> int:
+        """About how much memory all that waits takes."""
+        return sum([load.bytes for load in self._loads.values()])
 
     @property
     def full(self) -> bool:
         """Whether the whole bound is reached."""
-        return self._commands >= self._bounds.commands or self.bytes >= self._bounds.bytes
+        commands = sum([load.commands for load in self._loads.values()])
+        return commands >= self._bounds.commands or self.bytes >= self._bounds.bytes
 
     def has_room(self, source: str) -> bool:
         if self.full:
             return False
         share = self._share(source)
-        commands, size = self._commands_of[source], self._bytes_of[source]
-        return commands < self._bounds.commands * share and size < self._bounds.bytes * share
+        load = self._loads[source]
+        return load.commands < self._bounds.commands * share and load.bytes < self._bounds.bytes * share
 
     def add(self, command: Command) -> None:
-        self._count(command.source, 1, command_bytes(command))
+        load = self._loads[command.source]
+        load.commands += 1
+        load.bytes += command_bytes(command)
 
     def remove(self, command: Command) -> None:
-        self._count(command.source, -1, -command_bytes(command))
+        load = self._loads[command.source]
+        load.commands -= 1
+        load.bytes -= command_bytes(command)
 
     def add_group(self, group: Group) -> None:
         """The texts are shared by the whole group; the source that began it bears them."""
-        self._count(group.source, 0, wordings_bytes(group.wordings))
+        self._loads[group.source].bytes += wordings_bytes(group.wordings)
 
     def remove_group(self, group: Group) -> None:
-        self._count(group.source, 0, -wordings_bytes(group.wordings))
-
-    def _count(self, source: str, commands: int, size: int) -> None:
-        self._commands += commands
-        self.bytes += size
-        self._commands_of[source] += commands
-        self._bytes_of[source] += size
+        self._loads[group.source].bytes -= wordings_bytes(group.wordings)
 
     def _share(self, source: str) -> float:
         named = self._bounds.shares.get(source)
@@ -71,6 +72,16 @@ class Room:
             return named
         self._unnamed.add(source)
         return self._rest / len(self._unnamed)
+
+
+class _Load:
+    """What waits of one source."""
+
+    __slots__ = ("bytes", "commands")
+
+    def __init__(self) -> None:
+        self.commands = 0
+        self.bytes = 0
 
 
 def command_bytes(command: Command) -> int:

@@ -22,6 +22,10 @@ class Threads:
         # The ranks in flight or in doubt, the lowest first.
         self._flying: dict[int, tuple[int, ...]] = {}
 
+    def is_free(self, thread: int) -> bool:
+        """Whether nothing of it waits or flies."""
+        return thread not in self._flying and not self.waiting(thread)
+
     def newest(self, thread: int, attempted: int | None) -> float:
         """The highest rank that waits, flies or was ever attempted."""
         newest = _NEVER if attempted is None else attempted

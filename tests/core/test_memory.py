@@ -188,21 +188,21 @@ def test_a_command_that_has_ended_is_neither_tried_nor_in_doubt() -> None:
 
 def test_the_owner_may_mark_what_it_is_about_to_attempt() -> None:
     memory = told(claim(1))
-    memory.mark_attempted(7, 5)
-    memory.mark_attempted(7, 4)
+    memory.mark_attempted((7, 5))
+    memory.mark_attempted((7, 4))
     assert (memory.attempted(7), memory.attempted(8)) == (5, None)
 
 
 @pytest.mark.parametrize("rank", [-5, 0, 1 << 62, -(1 << 63)])
 def test_any_rank_is_remembered(rank: int) -> None:
     memory = told(claim(1))
-    memory.mark_attempted(7, rank)
+    memory.mark_attempted((7, rank))
     assert memory.attempted(7) == rank
 
 
 def test_a_rank_out_of_range_is_remembered_as_the_nearest() -> None:
     memory = told(claim(1))
-    memory.mark_attempted(7, 1 << 80)
+    memory.mark_attempted((7, 1 << 80))
     assert memory.attempted(7) == (1 << 63) - 1
     memory = told(claim(1), attempt("1.1", parcel(columns([1], thread=7, rank=-(1 << 80)))))
     assert memory.attempted(7) == -(1 << 63)

@@ -281,7 +281,7 @@ def test_a_sleeper_obeys_what_was_attempted_on_its_thread_when_it_wakes() -> Non
     house = House()
     house.night(command("a1", thread=7, rank=1))
     house.park()
-    house.memory.mark_attempted(7, 2)
+    house.memory.mark_attempted((7, 2))
     assert reasons(house.wake()) == [("a1", Outcome.SUPERSEDED, "newer")]
     assert house.desk.drift == 0
 
