@@ -12,7 +12,7 @@ from consumer.core.document import Problem
 from consumer.core.event_types import EventTypes
 from consumer.core.model import Message
 from consumer.core.routes import LoadedRoute, RouteSet
-from consumer.sinks.texts import NO_ADVICE, Lengths
+from consumer.sinks.texts import NO_ADVICE, Lengths, Measure
 
 
 def warn_lengths(routes: RouteSet, config: Config, types: EventTypes, lengths: dict[str, Lengths]) -> Iterator[Problem]:
@@ -21,12 +21,11 @@ def warn_lengths(routes: RouteSet, config: Config, types: EventTypes, lengths: d
     for saying in sayings(RouteSet(tuple(_limited(routes, lengths))), config, types):
         limits = lengths[saying.loaded.route.lane]
         for shown in saying.shown:
-            for part in limits.exceeded(shown.made) if isinstance(shown.made, Message) else ():
-                said = len(getattr(shown.made, part))
-                place = (*shown.path, part)
+            for each in limits.measures(shown.made) if isinstance(shown.made, Message) else ():
+                place = (*shown.path, each.part)
                 key = (saying.loaded.route.id, place)
-                if said > longest.get(key, (0, None))[0]:
-                    longest[key] = said, _too_long(saying.loaded, place, said, getattr(limits, part))
+                if each.over and each.length > longest.get(key, (0, None))[0]:
+                    longest[key] = each.length, _too_long(saying.loaded, place, each)
     yield from (problem for _, problem in longest.values())
 
 
@@ -34,8 +33,9 @@ def _limited(routes: RouteSet, lengths: dict[str, Lengths]) -> Iterator[LoadedRo
     return (each for each in routes.routes if lengths.get(each.route.lane, NO_ADVICE) != NO_ADVICE)
 
 
-def _too_long(loaded: LoadedRoute, place: Place, said: int, most: int) -> Problem:
-    what = f"the {place[-1]} comes to {said} letters with an example, and lane {loaded.route.lane} shows {most}"
+def _too_long(loaded: LoadedRoute, place: Place, said: Measure) -> Problem:
+    what = f"the {said.part} comes" if said.unit == "letters" else "title and text together come"
+    what += f" to {said.length} {said.unit} with an example, and lane {loaded.route.lane} shows {said.most}"
     return loaded.problem(place, what, "make it shorter, or `| shorten` a field of it")
 
 

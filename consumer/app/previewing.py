@@ -150,12 +150,7 @@ def _finite(value: float) -> float | None:
 
 
 def _bars(message: Message, provider: str, lengths: Lengths) -> Iterator[Bar]:
-    for part, said, most in (("title", message.title, lengths.title), ("text", message.text, lengths.text)):
-        if most is not None:
-            yield Bar(provider, part, len(said), most)
-    if lengths.line_bytes is not None:
-        joined = ". ".join(part for part in (message.title, message.text) if part)
-        yield Bar(provider, "text", len(joined.encode()), lengths.line_bytes, "bytes")
+    return (Bar(provider, *measure) for measure in lengths.measures(message))
 
 
 def previews_of(

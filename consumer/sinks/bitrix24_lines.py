@@ -8,9 +8,11 @@ from urllib.parse import quote_plus
 
 from consumer.core.model import Batch, Command, Deferred, Message, Refused
 from consumer.sinks.http import origin_of
+from consumer.sinks.texts import one_line
 
 METHOD = "pull.application.push.add"
 LINES_LIMIT = 50
+# Of title and text in one line: a push of Bitrix24 has no title.
 TEXT_LIMIT_BYTES = 1000
 URL_LIMIT = 2048
 # PHP reads no more than a thousand fields of one query, and drops the rest without a word.
@@ -81,7 +83,7 @@ def lines_of(batch: Batch, users_per_line: int, avatar_hosts: Sequence[str]) -> 
 
 def _key(message: Message, avatar_hosts: Sequence[str]) -> tuple[str, str]:
     image = message.image
-    return push_text(message), image if image and is_avatar(image, avatar_hosts) else ""
+    return clip(one_line(message), TEXT_LIMIT_BYTES), image if image and is_avatar(image, avatar_hosts) else ""
 
 
 def _cut(
@@ -113,17 +115,6 @@ def user_id(command: Command) -> int | None:
 
 
 # --- texts and pictures -----------------------------------------------------------------------------------------------
-
-_PUNCTUATION = (".", "!", "?", ":", ";", "…")
-
-
-def push_text(message: Message) -> str:
-    """Title and text in one line of at most 1000 bytes: a push of Bitrix24 has no title."""
-    title, text = " ".join(message.title.split()), " ".join(message.text.split())
-    if title and text:
-        joint = " " if title.endswith(_PUNCTUATION) else ". "
-        return clip(title + joint + text, TEXT_LIMIT_BYTES)
-    return clip(title or text, TEXT_LIMIT_BYTES)
 
 
 def clip(text: str, limit_bytes: int) -> str:

@@ -1,8 +1,9 @@
 """What a sink watches of its texts: how long they are, and how many people were told one within a day."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from consumer.core.model import Batch, Delivered, Message, Parcel, Unsure, Verdict, Verdicts
 
@@ -11,22 +12,53 @@ DAY_SECONDS = 86_400.0
 CROWD = 10
 
 
+class Measure(NamedTuple):
+    """How long a part of a message is, beside what people will see of it. `unit`: letters or bytes."""
+
+    part: str
+    length: int
+    most: int
+    unit: str = "letters"
+
+    @property
+    def over(self) -> bool:
+        return self.length > self.most
+
+
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """How many letters of a title and of a text people will see, as far as anybody knows; None is no advice.
-    `line_bytes`: how much a provider takes of both together, and cuts the rest off itself."""
+    `line_bytes`: how much of both in one line; of a longer one the rest is cut off."""
 
     title: int | None = None
     text: int | None = None
     line_bytes: int | None = None
 
+    def measures(self, message: Message) -> Iterator[Measure]:
+        """Of a message, each part of which something is known."""
+        for part, said, most in (("title", message.title, self.title), ("text", message.text, self.text)):
+            if most is not None:
+                yield Measure(part, len(said), most)
+        if self.line_bytes is not None:
+            yield Measure("text", len(one_line(message).encode("utf-8", "replace")), self.line_bytes, "bytes")
+
     def exceeded(self, message: Message) -> tuple[str, ...]:
         """The parts of a message that are longer: `title`, `text`."""
-        found = (("title", message.title, self.title), ("text", message.text, self.text))
-        return tuple(part for part, said, most in found if most is not None and len(said) > most)
+        return tuple(each.part for each in self.measures(message) if each.over)
 
 
 NO_ADVICE = Lengths()
+
+
+_PUNCTUATION = (".", "!", "?", ":", ";", "…")
+
+
+def one_line(message: Message) -> str:
+    """Title and text together, for a provider whose pushes have no title."""
+    title, text = " ".join(message.title.split()), " ".join(message.text.split())
+    if title and text:
+        return title + (" " if title.endswith(_PUNCTUATION) else ". ") + text
+    return title or text
 
 
 class Campaigns:

@@ -51,6 +51,13 @@ def test_the_table_has_the_routes_of_every_lane(catalogue: Path) -> None:
     assert staff.split() == ["staff-order-cancelled", "staff", "5m", "one", "each", "/", "1", "6,000", "/", "599,980"]
 
 
+def test_a_text_of_more_bytes_than_the_portal_takes_is_warned_of_once(catalogue: Path) -> None:
+    edit(catalogue / "routes" / "staff.yaml", "Новый заказ {{", f"{'Новый заказ ' * 43}{{{{")
+    (told,) = [each for each in warnings(catalogue) if "bytes" in each]
+    assert re.search(r"staff\.yaml:15: .*title and text together come to 10\d\d bytes with an example", told), told
+    assert "lane staff shows 1000; make it shorter" in told
+
+
 def test_a_lane_without_a_quota_has_no_bound(tmp_path: Path) -> None:
     config = CONFIG.replace("type: imshop", "type: console").replace("      url: https://push.example/send\n", "")
     path = write(tmp_path, config.replace("      key: {env: IMSHOP_KEY}\n", ""))

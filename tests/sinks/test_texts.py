@@ -1,11 +1,13 @@
 """Long texts are counted, and a campaign ends at its ceiling."""
 
+import pytest
+
 from consumer.core.facts import Fact, LongTextsSent
 from consumer.core.model import Blocked, Delivered, Message, Refused, Unsure
 from consumer.demo.fakes import ImshopFake
 from consumer.sinks.base import make_sink
 from consumer.sinks.imshop import ImshopConfig
-from consumer.sinks.texts import CROWD, DAY_SECONDS, Campaigns, Lengths
+from consumer.sinks.texts import CROWD, DAY_SECONDS, Campaigns, Lengths, Measure, one_line
 from tests.sinks.support import CANARY, batch, secret
 
 
@@ -25,6 +27,18 @@ def test_a_text_is_as_long_as_people_may_see_or_it_is_named() -> None:
     assert lengths.exceeded(Message("abc", "abcde")) == ()
     assert lengths.exceeded(Message("abcd", "abcdef")) == ("title", "text")
     assert Lengths().exceeded(Message("a" * 1000, "a" * 1000)) == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "line"),
+    [("T", "x", "T. x"), ("T!", "x", "T! x"), ("", "x  y", "x y"), ("T", "", "T"), ("Дом", "x", "Дом. x")],
+)
+def test_a_provider_without_titles_takes_so_many_bytes_of_one_line(title: str, text: str, line: str) -> None:
+    message, size = Message(title, text), len(line.encode())
+    assert one_line(message) == line
+    assert Lengths(line_bytes=size).exceeded(message) == ()
+    assert list(Lengths(line_bytes=size - 1).measures(message)) == [Measure("text", size, size - 1, "bytes")]
+    assert Lengths(line_bytes=size - 1).exceeded(message) == ("text",)
 
 
 def test_a_campaign_that_would_pass_its_ceiling_is_full_until_a_day_is_over() -> None:
