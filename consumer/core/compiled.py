@@ -130,6 +130,8 @@ class CompiledRoute:
 
     def locale_for(self, wanted: str | None, shop: ShopProfile) -> str:
         """The key of the wordings: the customer's language where there are such, else the shop's, else the first."""
+        if wanted is not None and wanted in self.ladders:
+            return wanted
         for code in (wanted, shop.locale):
             if code:
                 spelt = code.replace("_", "-").lower()

@@ -152,11 +152,11 @@ _STRICT_JSON = json.JSONDecoder(
 
 def _validated(value: bytes, events: TypeAdapter[Event]) -> Event | Undecodable | Ignored:
     try:
-        return events.validate_json(value)
+        event: Event = events.validator.validate_json(value)
     except ValidationError as invalid:
         # Without the input: it may be somebody's phone.
-        errors = invalid.errors(include_url=False, include_input=False, include_context=False)
-    return _explained(errors)
+        return _explained(invalid.errors(include_url=False, include_input=False, include_context=False))
+    return event
 
 
 def _explained(errors: list[ErrorDetails]) -> Undecodable | Ignored:

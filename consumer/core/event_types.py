@@ -27,14 +27,16 @@ class EventTypes:
 
     def decode(self, value: bytes | None, bytes_limit: int) -> Read:
         """The event that the bytes are, of whatever version; or why they are none."""
-        return self._of_any_version(decode(value, bytes_limit, self.events), value, bytes_limit)
+        made = decode(value, bytes_limit, self.events)
+        return self._of_any_version(made, value, bytes_limit) if isinstance(made, Undecodable) else made
 
     def decode_written(self, value: bytes, bytes_limit: int) -> Read:
         """The same for JSON that was written here, of a document that was read strictly."""
-        return self._of_any_version(decode_written(value, bytes_limit, self.events), value, bytes_limit)
+        made = decode_written(value, bytes_limit, self.events)
+        return self._of_any_version(made, value, bytes_limit) if isinstance(made, Undecodable) else made
 
-    def _of_any_version(self, made: Read, value: bytes | None, bytes_limit: int) -> Read:
-        if isinstance(made, Undecodable) and made.reason is DeadReason.UNKNOWN_VERSION and value is not None:
+    def _of_any_version(self, made: Undecodable, value: bytes | None, bytes_limit: int) -> Read:
+        if made.reason is DeadReason.UNKNOWN_VERSION and value is not None:
             return self._lifted(value, bytes_limit) or made
         return made
 

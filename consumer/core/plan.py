@@ -39,10 +39,10 @@ from schemas.envelope import Event
 
 
 class Way(NamedTuple):
-    """How a record came: its topic, when it came (seconds), and what is asked of it where it is an old one."""
+    """How a record came: its topic, and of an old one when it came (seconds) and what is asked of it."""
 
     source: str
-    came: float
+    came: float = 0.0
     backfilled: Backfilled | None = None
 
     @property
@@ -123,6 +123,7 @@ class Planner:
         self._lane = spelt(profile.lane)
         self._is_live = profile.mode is Mode.LIVE
         self._calm: dict[tuple[str, tuple[bool, ...]], Terms] = {}
+        self._ways: dict[str, Way] = {}
         self._allowed = frozenset(written_recipient(entry) for entry in profile.allow_list)
         shops = tuple(profile.shops.values())
         for loaded in routes.of_lane(profile.lane):
@@ -137,7 +138,9 @@ class Planner:
     def plan(self, record: Record) -> Plan:
         """What the lane's routes make of a record. Never raises, whatever the bytes are."""
         topic = record.position.topic
-        way = Way(topic, record.timestamp)
+        way = self._ways.get(topic)
+        if way is None:
+            way = self._ways[topic] = Way(topic)
         if topic == self._profile.backfill:
             if is_sending(record, topic):
                 return self._sending(record)
@@ -145,7 +148,7 @@ class Planner:
                 old = backfilled_of(record)
                 if isinstance(old, Malformed):
                     return _rejected(record, DeadReason.SCHEMA, f"not a record of a replay: {old.detail}")
-                record, way = old.record, way._replace(backfilled=old)
+                record, way = old.record, Way(topic, record.timestamp, old)
         opened = self._profile.formats.read(record, self._profile.event_bytes_limit)
         return self.plan_event(opened.record, way, opened.event)
 

@@ -6,7 +6,7 @@ error in a text.
 """
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -189,6 +189,61 @@ def compile_expression(tree: nodes.Expr, environment: Sandbox) -> Evaluate:
     path = plain_path(tree)
     if path:
         return reader_of(path)
+    whole, brief = _rendered(tree, environment), _brief(tree)
+    if brief is None:
+        return whole
+
+    def evaluate(names: dict[str, Any]) -> Any:
+        try:
+            return brief(names)
+        except _UndecidedError:
+            return whole(names)
+
+    return evaluate
+
+
+class _UndecidedError(Exception):
+    """A part of a text is absent, and what comes of that Jinja knows."""
+
+
+def _brief(tree: nodes.Expr) -> Evaluate | None:
+    """The same without Jinja, in half its time, for what nearly all threads are: texts made of fields and of words, and
+    a choice of them. None for everything else."""
+    if isinstance(tree, nodes.Const):
+        return lambda _: tree.value
+    if isinstance(tree, nodes.Concat):
+        return _joined([_brief(part) for part in tree.nodes])
+    if isinstance(tree, nodes.CondExpr):
+        return _chosen(_brief(tree.test), _brief(tree.expr1), _brief(tree.expr2) if tree.expr2 else _nothing)
+    path = plain_path(tree)
+    return reader_of(path) if path else None
+
+
+def _joined(parts: Sequence[Evaluate | None]) -> Evaluate | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+
+    def join(names: dict[str, Any]) -> str:
+        values = [part(names) for part in known]
+        if None in values:
+            raise _UndecidedError
+        return "".join(map(str, values))
+
+    return join
+
+
+def _chosen(test: Evaluate | None, then: Evaluate | None, other: Evaluate | None) -> Evaluate | None:
+    if test is None or then is None or other is None:
+        return None
+    return lambda names: then(names) if test(names) else other(names)
+
+
+def _nothing(_: dict[str, Any]) -> None:
+    return None
+
+
+def _rendered(tree: nodes.Expr, environment: Sandbox) -> Evaluate:
     body: list[nodes.Node] = [nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)]
     root = environment.from_string(nodes.Template(body, lineno=1)).root_render_func
 

@@ -196,6 +196,33 @@ def test_an_expression_has_a_value_or_none(source: str, expected: object) -> Non
     assert value(source) == expected
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("'order ' ~ order.id", "order 1"),
+        ("lane.slug ~ '/' ~ n ~ sum ~ yes", "ducky/52450.00True"),
+        ("'order ' ~ order.id if order.id", "order 1"),
+        ("'order ' ~ order.id if order.total", None),
+        ("order.total if order.total else 'none of ' ~ order.id", "none of 1"),
+        ("none ~ 'x'", "Nonex"),
+        ("none if n else n", None),
+        ("'x' ~ (n + 1)", "x6"),
+        ("n + 1 if n else n", 6),
+        ("n if n == 5 else 1", 5),
+        ("n if n else n + 1", 5),
+    ],
+)
+def test_a_text_of_fields_is_what_jinja_makes_of_it(source: str, expected: object) -> None:
+    assert value(source) == expected
+    assert value(f"[{source}] | first") == expected
+
+
+@pytest.mark.parametrize("source", ["'x' ~ missing", "'x' ~ order.payment.paid", "lane.slug ~ missing if n"])
+def test_a_text_without_its_field_is_an_error(source: str) -> None:
+    with pytest.raises(RENDER_ERRORS):
+        value(source)
+
+
 @pytest.mark.parametrize("source", ["", "a b", "a |", "f()", "(" * 5000])
 def test_what_is_no_expression_is_a_flaw(source: str) -> None:
     assert isinstance(read_expression(source, sandbox(EN)), Flaw)
