@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TextIO
 
 import structlog
@@ -232,10 +233,22 @@ class Logs:
 
     def see(self, fact: facts.Fact) -> None:
         """Tell a fact, unless its level is off or it repeats."""
-        entry = TABLE.get(type(fact))
-        line = entry if isinstance(entry, Line) or entry is None else entry(fact)
-        if line is None or not self._level.isEnabledFor(line.level):
-            return
+        if ear := self.ear(type(fact)):
+            ear(fact)
+
+    def ear(self, kind: type[facts.Fact]) -> Callable[[Any], None] | None:
+        """Who tells facts of a kind, by the level that is on now; None where they have no line, or none that is on."""
+        entry, least = TABLE.get(kind), self._level.getEffectiveLevel()
+        if isinstance(entry, Line):
+            return partial(self._tell, entry) if entry.level >= least else None
+        return entry and partial(self._choose, entry, least)
+
+    def _choose(self, line_of: Callable[[Any], Line], least: int, fact: facts.Fact) -> None:
+        line = line_of(fact)
+        if line.level >= least:
+            self._tell(line, fact)
+
+    def _tell(self, line: Line, fact: facts.Fact) -> None:
         left_out = 0
         if line.key:
             admitted = self._repeats.admit((line.event, fact.lane, *(getattr(fact, name) for name in line.key)))

@@ -1,6 +1,7 @@
 """The table from facts to metrics: everything that Prometheus sees of the process."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from prometheus_client import (
@@ -35,12 +36,15 @@ class Metrics:
 
     def see(self, fact: facts.Fact) -> None:
         """Count a fact. A fact that has no metric is passed over."""
-        if self._trace_of is not None and isinstance(fact, facts.RequestSent):
-            _request_sent(self.families, fact, self._trace_of(fact.lane, fact.attempt))
-            return
-        update = TABLE.get(type(fact))
-        if update is not None:
-            update(self.families, fact)
+        if ear := self.ear(type(fact)):
+            ear(fact)
+
+    def ear(self, kind: type[facts.Fact]) -> Callable[[Any], None] | None:
+        """Who counts facts of a kind; None where they have no metric."""
+        if kind is facts.RequestSent and self._trace_of is not None:
+            return partial(_request_traced, self.families, self._trace_of)
+        update = TABLE.get(kind)
+        return update and partial(update, self.families)
 
     def loop_lagged(self, seconds: float) -> None:
         """The event loop came back so much later than asked."""
@@ -94,6 +98,10 @@ def _request_sent(m: Families, fact: facts.RequestSent, trace: str = "") -> None
     exemplar = {"trace_id": trace} if trace else None
     m.request_duration.at(fact.lane, fact.provider).observe(fact.duration_seconds, exemplar)
     m.request_recipients.at(fact.lane, fact.provider).observe(fact.recipients)
+
+
+def _request_traced(m: Families, trace_of: TraceOf, fact: facts.RequestSent) -> None:
+    _request_sent(m, fact, trace_of(fact.lane, fact.attempt))
 
 
 def _gate_opened(m: Families, fact: facts.GateOpened) -> None:

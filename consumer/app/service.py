@@ -5,14 +5,14 @@ import logging
 import signal
 import sys
 import time
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from consumer.app import logs, metrics, state, wiring
+from consumer.app import wiring
 from consumer.app.admin import Admin, AdminSettings
 from consumer.app.deployed import Deployed, planners_of
 from consumer.app.hardening import keep_memory_private
@@ -30,7 +30,7 @@ from consumer.app.signals import StopRequest
 from consumer.app.state import RoutesStanding, State
 from consumer.app.why_live import live_report
 from consumer.core.explain import Waiting
-from consumer.core.facts import Fact, LaneGauges, LaneStuck, Pushed
+from consumer.core.facts import Fact, LaneGauges, LaneStuck
 from consumer.core.head import Head
 from consumer.core.model import TopicPartition
 from consumer.core.ports import Emit
@@ -63,6 +63,14 @@ class Options:
     trace_of: TraceOf | None = None
 
 
+class Observer(Protocol):
+    """Somebody who is told facts."""
+
+    def ear(self, kind: type[Fact]) -> Emit | None:
+        """What is told facts of a kind; None where nobody wants to know. Asked once for each kind."""
+        ...
+
+
 class Service:
     """One process: `run` it once, `stop` it from anywhere in the loop."""
 
@@ -74,13 +82,7 @@ class Service:
         self.state.read_offsets = self._read_offsets
         self.metrics = Metrics(wiring.expected(setup, version()), options.trace_of)
         history = History(setup.config.names, time.time)
-        self._observers: tuple[tuple[Emit, Container[type[Fact]] | None], ...] = (
-            (self.metrics.see, metrics.TABLE),
-            (self.state.see, state.TABLE),
-            (history.see, (Pushed,)),
-            (Logs(time.monotonic).see, logs.TABLE),
-            *((observer, None) for observer in options.observers),
-        )
+        self._observers: tuple[Observer, ...] = (self.metrics, self.state, history, Logs(time.monotonic))
         self._audiences: dict[type[Fact], tuple[Emit, ...]] = {}
         streams = options.streams(setup, self.emit)
         deployed = Deployed(planners_of(setup))
@@ -96,19 +98,29 @@ class Service:
 
     def emit(self, fact: Fact) -> None:
         """Tell every observer that has an ear for it."""
-        for observer in self._audiences.get(type(fact)) or self._audience(type(fact)):
-            observer(fact)
-        if isinstance(fact, LaneStuck):
-            self.state.draining = True
-            self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
-        if self._options.once and isinstance(fact, LaneGauges) and self._finished():
-            self.stop()
+        for hear in self._audiences.get(type(fact)) or self._audience(type(fact)):
+            hear(fact)
 
     def _audience(self, kind: type[Fact]) -> tuple[Emit, ...]:
         """Who wants to hear facts of a kind. Looked for once: each event is told in five of them."""
-        found = tuple(observer for observer, kinds in self._observers if kinds is None or kind in kinds)
-        self._audiences[kind] = found
+        ears = [ear for observer in self._observers if (ear := observer.ear(kind))]
+        # What ends the process is told to all before.
+        found = self._audiences[kind] = (*ears, *self._options.observers, *self._own_ears(kind))
         return found
+
+    def _own_ears(self, kind: type[Fact]) -> Iterator[Callable[[Any], None]]:
+        if kind is LaneStuck:
+            yield self._give_up
+        if kind is LaneGauges and self._options.once:
+            yield self._end_when_finished
+
+    def _give_up(self, fact: LaneStuck) -> None:
+        self.state.draining = True
+        self.process.give_up(f"lane {fact.lane}, {fact.reason}: {fact.detail}")
+
+    def _end_when_finished(self, _fact: LaneGauges) -> None:
+        if self._finished():
+            self.stop()
 
     def reload(self) -> None:
         """Read the routes anew, soon."""

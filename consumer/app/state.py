@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from consumer.app.masking import clipped, masked
@@ -116,6 +117,10 @@ class RoutesStanding:
     problems: tuple[str, ...] = ()
 
 
+Note = Callable[[LaneStanding, Any, float], None]
+"""Takes down what a fact says of a lane, at a moment of the monotonic clock."""
+
+
 class State:
     """All lanes of the process. `monotonic` dates what stands still, `wall` what people read. `open_groups` and
     `heads` are asked for each report, never at a fact: the open groups of a lane, at most so many, and the records that
@@ -141,13 +146,22 @@ class State:
 
     def see(self, fact: facts.Fact) -> None:
         """Take note of a fact; one that is of no use here is passed over."""
+        if ear := self.ear(type(fact)):
+            ear(fact)
+
+    def ear(self, kind: type[facts.Fact]) -> Callable[[Any], None] | None:
+        """Who takes note of facts of a kind; None where they are of no use here."""
+        note = TABLE.get(kind)
+        return note and partial(self._note, self._pushed if kind is facts.Pushed else note)
+
+    def _note(self, note: Note, fact: facts.Fact) -> None:
         lane = self.lanes.get(fact.lane)
-        note = TABLE.get(type(fact))
-        if lane is None or note is None:
-            return
-        note(lane, fact, self._monotonic())
-        if isinstance(fact, facts.Pushed):
-            lane.pushes.append(_push(fact, self._wall()))
+        if lane is not None:
+            note(lane, fact, self._monotonic())
+
+    def _pushed(self, lane: LaneStanding, fact: facts.Pushed, now: float) -> None:
+        _told(lane, fact, now)
+        lane.pushes.append(_push(fact, self._wall()))
 
     # --- what is asked ------------------------------------------------------------------------------------------------
 
@@ -366,7 +380,7 @@ def _freed(lane: LaneStanding, fact: facts.PartitionFreed, now: float) -> None:
     lane.stuck.pop(TopicPartition(fact.topic, fact.partition), None)
 
 
-TABLE: dict[type[facts.Fact], Callable[[LaneStanding, Any, float], None]] = {
+TABLE: dict[type[facts.Fact], Note] = {
     facts.LaneMoved: _moved,
     facts.LaneBlocked: _blocked,
     facts.LaneUnblocked: _unblocked,

@@ -20,7 +20,15 @@ class History:
 
     def see(self, fact: facts.Fact) -> None:
         """Take note of people who were told."""
-        if isinstance(fact, facts.Pushed) and fact.lane in self._lanes:
+        if ear := self.ear(type(fact)):
+            ear(fact)
+
+    def ear(self, kind: type[facts.Fact]) -> Callable[[Any], None] | None:
+        """Who takes note of facts of a kind; None where nobody does."""
+        return self._note if kind is facts.Pushed else None
+
+    def _note(self, fact: facts.Pushed) -> None:
+        if fact.lane in self._lanes:
             told = self._now().setdefault(fact.lane, [0.0, 0.0])
             told[0] += len(fact.recipients)
             told[1] = max(told[1], *fact.ages_seconds, 0.0)
