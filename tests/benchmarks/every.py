@@ -18,6 +18,7 @@ from rich.table import Table
 
 from tests.benchmarks import outbox, peers, plan, request, standing, whole
 from tests.benchmarks.stage import OWN_KAFKA
+from tests.benchmarks.telling import keep, parser_of, ruled
 from tests.kafka.ring import available
 
 RECORDED = Path(__file__).with_name("recorded.json")
@@ -71,10 +72,7 @@ def request_ratios(one_request: Path) -> dict[str, float]:
 
 
 def table(told: Sequence[Change]) -> Table:
-    made = Table(title="Ratios, more is better")
-    made.add_column("ratio")
-    for name in ("recorded", "now", "wanted", ""):
-        made.add_column(name, justify="right")
+    made = ruled("Ratios, more is better", ["ratio"], ("recorded", "now", "wanted", ""))
     for each in told:
         wanted = whole.wanted_of(each.name)
         figures = (("–" if value is None else f"{value:.2f}") for value in (each.before, each.now, wanted))
@@ -111,13 +109,12 @@ def kafka(asked: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.every", description=__doc__)
+    parser = parser_of("every", __doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--latency-ms", nargs="+", default=["0", "20"])
     parser.add_argument("--contestants", nargs="+", default=list(peers.CONTESTANTS))
     parser.add_argument("--bootstrap", default="", help=f"a Kafka, or `{EMBEDDED}`; without any one of its own")
     parser.add_argument("--brief", action="store_true", help="without what takes minutes")
-    parser.add_argument("--json", type=Path, help="write all figures there")
     parser.add_argument("--compare", action="store_true", help="fail where more than a third of a ratio is lost")
     parser.add_argument("--record", action="store_true", help="write the ratios down for the next time")
     options = parser.parse_args(arguments)
@@ -125,8 +122,7 @@ def main(arguments: Sequence[str]) -> int:
         figures, found = measured(Path(folder), options, kafka(options.bootstrap))
     told = changes(json.loads(RECORDED.read_text()) if RECORDED.exists() else {}, found)
     Console(width=120).print(table(told))
-    if options.json is not None:
-        options.json.write_text(json.dumps({**figures, "ratios": found}, indent=2, ensure_ascii=False) + "\n")
+    keep({**figures, "ratios": found}, options.json)
     if options.record:
         RECORDED.write_text(json.dumps(found, indent=2) + "\n")
     return int(options.compare and any(each.is_gross_loss for each in told))

@@ -5,13 +5,11 @@ turns within a round, so that what else runs on the machine is the same for all;
 rounds, and the ratio is that of the medians.
 """
 
-import argparse
 import gc
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from statistics import median
 from time import thread_time
 from typing import Any
@@ -22,6 +20,7 @@ from consumer.core.plan import LaneProfile, Planner
 from consumer.core.routes import RouteSet
 from consumer.streams.avro import avro_unpack
 from tests.benchmarks.plan import APP, SHOPS, routes, shop_records
+from tests.benchmarks.telling import keep, parser_of
 from tests.core import formats as wraps
 from tests.streams.registries import EVENT_SCHEMA, avro, framed
 
@@ -111,8 +110,7 @@ def measure(events: int = EVENTS, rounds: int = ROUNDS) -> list[Cost]:
 
 def main(arguments: Sequence[str]) -> int:
     """0 where each format is at least half as fast as plain JSON."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.formats")
-    parser.add_argument("--json", type=Path)
+    parser = parser_of("formats", __doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     asked = parser.parse_args(arguments)
@@ -120,8 +118,7 @@ def main(arguments: Sequence[str]) -> int:
     for cost in costs:
         line = f"{cost.format:24} {cost.us_per_event:8.1f} µs {cost.events_per_second:9,} a second {cost.ratio:6.2f}"
         sys.stdout.write(line + "\n")
-    if asked.json is not None:
-        asked.json.write_text(json.dumps([asdict(cost) for cost in costs], indent=2) + "\n", "utf-8")
+    keep([asdict(cost) for cost in costs], asked.json)
     return int(any(cost.ratio < LEAST_RATIO for cost in costs))
 
 

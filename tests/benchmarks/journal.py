@@ -7,14 +7,11 @@ without any work of ours. "read back" is what a start does with each request tha
 journal costs more, for the memory of what has ended does not fit into the processor's any more.
 """
 
-import argparse
 import asyncio
-import json
 import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from random import Random
 from statistics import median
 from time import thread_time
@@ -35,6 +32,7 @@ from consumer.streams.codec import decoded, encoded
 from consumer.streams.journal import KafkaJournal
 from consumer.streams.settings import KafkaSettings, Timing
 from schemas.journal import AnyRecord, Claim
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 ROUNDS = 5
 COMMANDS = 20_000
@@ -357,10 +355,8 @@ def _run(work: Coroutine[Any, Any, float]) -> float:
 
 
 def table(rows: Sequence[Cost]) -> Table:
-    made = Table(title="A request in the journal")
-    made.add_column("step")
-    for name in ("commands a request", "requests", "µs a request", "µs a command"):
-        made.add_column(name, justify="right")
+    numbers = ("commands a request", "requests", "µs a request", "µs a command")
+    made = ruled("A request in the journal", ["step"], numbers)
     for row in rows:
         figures = (f"{row.us_per_request:,.1f}", f"{row.us_per_command:,.2f}")
         made.add_row(row.step, f"{row.commands_per_request:,}", f"{row.requests:,}", *figures)
@@ -368,17 +364,15 @@ def table(rows: Sequence[Cost]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="tests.benchmarks.journal", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("journal", __doc__)
     parser.add_argument("--commands", type=int, default=COMMANDS)
     parser.add_argument("--long", type=int, default=LONG, help="commands of the long journal")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
     rows = list(costs(options.commands, options.long, options.rounds))
     Console(width=120).print(table(rows))
-    if options.json is not None:
-        figures = [asdict(row) | {"us_per_command": row.us_per_command} for row in rows]
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = [asdict(row) | {"us_per_command": row.us_per_command} for row in rows]
+    keep(figures, options.json)
 
 
 if __name__ == "__main__":

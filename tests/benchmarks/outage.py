@@ -5,20 +5,19 @@ every minute of the outage happens for the lane, with all its timers, and only t
 is a shorter outage with less traffic and a smaller backlog. Ends with 1 where a number is not as it must be.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from tests.benchmarks.outage_inside import Minute, Result, Task
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 MEMORY_MIB = 256.0
 SLOPE_MIB = 1.0
@@ -102,9 +101,8 @@ def faults(told: dict[str, Any]) -> list[str]:
 
 
 def table(result: Result) -> Table:
-    made = Table(title="The lane, minute by minute (virtual time)")
-    for name in ("minute", "provider", "rss MiB", "waiting", "lag", "told", "probes"):
-        made.add_column(name, justify="right")
+    numbers = ("minute", "provider", "rss MiB", "waiting", "lag", "told", "probes")
+    made = ruled("The lane, minute by minute (virtual time)", (), numbers)
     step = max(1, len(result.minutes) // ROWS)
     for each in result.minutes[::step]:
         where = "out" if each.out else "well"
@@ -114,8 +112,7 @@ def table(result: Result) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.outage", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("outage", __doc__)
     parser.add_argument("--quick", action="store_true", help="twelve minutes with less of everything")
     parser.add_argument("--per-second", type=float, help=f"records published a second (default {FULL.per_second:.0f})")
     parser.add_argument("--commands", type=int, help="the lane's backlog (default: the configuration's)")
@@ -130,8 +127,7 @@ def main(arguments: Sequence[str]) -> int:
     for name, value in told.items():
         console.print(f"{name.replace('_', ' ')}: {value}")
     console.print("\n".join(wrong) or "All as it must be.")
-    if options.json is not None:
-        options.json.write_text(json.dumps({**told, "faults": wrong}, indent=2) + "\n")
+    keep({**told, "faults": wrong}, options.json)
     return int(bool(wrong))
 
 

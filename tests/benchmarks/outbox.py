@@ -3,14 +3,11 @@
 Run it with `python -m tests.benchmarks.outbox [--json FILE]`. All times are of this thread alone.
 """
 
-import argparse
 import gc
-import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from random import Random
 from time import thread_time
 
@@ -20,6 +17,7 @@ from rich.table import Table
 from consumer.core.model import Bounds, Capacity, Command, Message, Priority, Terms
 from consumer.core.outbox import Outbox
 from consumer.core.price import turn_and_price
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 COMMANDS = (1_000, 100_000, 1_000_000)
 GROUPS = (1_000, 50_000)
@@ -186,17 +184,14 @@ def measured(counts: Sequence[int], groups: Sequence[int]) -> tuple[list[Load], 
 
 
 def table(title: str, rows: Sequence[Load] | Sequence[Batches]) -> Table:
-    made = Table(title=title)
-    for name in asdict(rows[0]):
-        made.add_column(name.replace("_", " "), justify="right")
+    made = ruled(title, (), [name.replace("_", " ") for name in asdict(rows[0])])
     for row in rows:
         made.add_row(*(f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for value in asdict(row).values()))
     return made
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("outbox", __doc__)
     parser.add_argument("--commands", type=int, nargs="*", default=COMMANDS)
     parser.add_argument("--groups", type=int, nargs="*", default=GROUPS)
     options = parser.parse_args(arguments)
@@ -204,9 +199,8 @@ def main(arguments: Sequence[str]) -> None:
     console = Console(width=150)
     console.print(table("Commands in few and in many groups", loads))
     console.print(table("Batches of fifty", taken))
-    if options.json is not None:
-        figures = {"loads": [asdict(each) for each in loads], "batches": [asdict(each) for each in taken]}
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = {"loads": [asdict(each) for each in loads], "batches": [asdict(each) for each in taken]}
+    keep(figures, options.json)
 
 
 if __name__ == "__main__":

@@ -4,15 +4,12 @@ Run it with `python -m tests.benchmarks.plan [--json FILE]`. All times are of th
 rounds; each round has a planner of its own, so that it remembers nothing of the one before it.
 """
 
-import argparse
 import gc
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from random import Random
 from statistics import median
 from time import thread_time
@@ -33,6 +30,7 @@ from consumer.core.routes import RouteSet, load_routes
 from consumer.demo.events import BONUSES, SHOP, Customer, bonus_event, encode, make_bonus, make_customer, new_event_id
 from consumer.demo.shop import Pace, Shop
 from schemas.envelope import Event
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 EVENTS = 20_000
 ROUNDS = 5
@@ -195,10 +193,8 @@ def costs(count: int, rounds: int) -> Iterator[Cost]:
 
 
 def table(rows: Sequence[Cost]) -> Table:
-    made = Table(title="The pure way of an event")
-    made.add_column("way")
-    for name in ("events", "bytes an event", "commands", "µs an event", "events a second"):
-        made.add_column(name, justify="right")
+    numbers = ("events", "bytes an event", "commands", "µs an event", "events a second")
+    made = ruled("The pure way of an event", ["way"], numbers)
     for row in rows:
         figures = (row.events, row.bytes_per_event, row.commands)
         made.add_row(row.way, *(f"{each:,.0f}" for each in figures), f"{row.us_per_event:.1f}", _rate(row))
@@ -210,15 +206,13 @@ def _rate(row: Cost) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="tests.benchmarks.plan", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("plan", __doc__)
     parser.add_argument("--events", type=int, default=EVENTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args(arguments)
     rows = list(costs(options.events, options.rounds))
     Console(width=120).print(table(rows))
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    keep([asdict(row) for row in rows], options.json)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ turns, so that what else the machine does is shared fairly. The bare post is giv
 them, judges the answer, and keeps its promises about secrets, lost answers and deadlines.
 """
 
-import argparse
 import asyncio
 import gc
 import importlib.util
@@ -16,7 +15,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from statistics import median
 from time import process_time
 
@@ -32,6 +30,7 @@ from consumer.sinks.base import make_sink
 from consumer.sinks.webhook import WebhookConfig
 from tests.benchmarks.contestants.job import HEADERS
 from tests.benchmarks.provider import Provider
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 REQUESTS = 10_000
 ROUNDS = 5
@@ -208,11 +207,7 @@ def ratios(rows: Sequence[Cost]) -> dict[str, float]:
 
 
 def table(rows: Sequence[Cost]) -> Table:
-    made = Table(title="One request")
-    for name in ("way", "loop"):
-        made.add_column(name)
-    for name in ("requests", "µs a request", "to the bare one"):
-        made.add_column(name, justify="right")
+    made = ruled("One request", ("way", "loop"), ("requests", "µs a request", "to the bare one"))
     ratio = ratios(rows)
     for row in rows:
         told = f"{ratio[row.loop]:.2f}" if row.way == SINK else ""
@@ -221,8 +216,7 @@ def table(rows: Sequence[Cost]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="tests.benchmarks.request", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("request", __doc__)
     parser.add_argument("--requests", type=int, default=REQUESTS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--in-flight", type=int, default=IN_FLIGHT)
@@ -230,9 +224,8 @@ def main(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     rows = list(costs(Work(options.requests, options.rounds, options.in_flight, options.latency_ms)))
     Console(width=120).print(table(rows))
-    if options.json is not None:
-        told = {"costs": [asdict(row) for row in rows], "ratios": ratios(rows)}
-        options.json.write_text(json.dumps(told, indent=2) + "\n")
+    told = {"costs": [asdict(row) for row in rows], "ratios": ratios(rows)}
+    keep(told, options.json)
 
 
 if __name__ == "__main__":

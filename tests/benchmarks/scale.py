@@ -6,8 +6,6 @@ second, beside those of one process in the same run. The rate itself says someth
 of its own, beside the broker's and the provider's.
 """
 
-import argparse
-import json
 import os
 import statistics
 import sys
@@ -26,6 +24,7 @@ from tests.benchmarks.jobs import ORDERS, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
 from tests.benchmarks.stage import Broker, NotDone, Process, watched, written
+from tests.benchmarks.telling import keep, parser_of, ruled
 from tests.kafka.server import KafkaServer, free_port
 
 EVENTS = 10_000
@@ -178,10 +177,9 @@ def ratios(runs: Runs) -> dict[int, float]:
 
 
 def table(runs: Runs) -> Table:
-    made = Table(title=f"A lane with {SHARES} shares, on {os.cpu_count()} cores with its broker and its provider")
-    made.add_column("processes")
-    for name in ("events/s", "events/CPU s", "µs CPU an event", "of one process", "wanted", "RSS MiB", "twice"):
-        made.add_column(name, justify="right")
+    title = f"A lane with {SHARES} shares, on {os.cpu_count()} cores with its broker and its provider"
+    numbers = ("events/s", "events/CPU s", "µs CPU an event", "of one process", "wanted", "RSS MiB", "twice")
+    made = ruled(title, ["processes"], numbers)
     compared = ratios(runs)
     for each in map(middle, runs.values()):
         ratio, wanted = compared.get(each.processes), WANTED.get(each.processes)
@@ -199,8 +197,7 @@ def table(runs: Runs) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.scale", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("scale", __doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help=f"in each run (default {EVENTS})")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each, in turns; the median is told")
     parser.add_argument("--processes", type=int, nargs="+", default=PROCESSES)
@@ -217,10 +214,9 @@ def main(arguments: Sequence[str]) -> int:
             for (processes, shares), scores in runs.items():
                 scores.append(field.play(processes, options.events, options.latency_ms, shares))
     Console(width=140).print(table(runs))
-    if options.json is not None:
-        named = {f"{processes} processes/1, events a CPU second": ratio for processes, ratio in ratios(runs).items()}
-        document = {"scores": [asdict(each) for scores in runs.values() for each in scores], "ratios": named}
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    named = {f"{processes} processes/1, events a CPU second": ratio for processes, ratio in ratios(runs).items()}
+    document = {"scores": [asdict(each) for scores in runs.values() for each in scores], "ratios": named}
+    keep(document, options.json)
     return 0
 
 

@@ -36,6 +36,7 @@ from tests.benchmarks.jobs import COALESCED, ORDERS, Job, configuration, routes
 from tests.benchmarks.peers import CONTESTANTS
 from tests.benchmarks.provider import Provider
 from tests.benchmarks.stage import BOOTSTRAP_HELP, Broker, NotDone, Process, broker, topics_for_lane, watched, written
+from tests.benchmarks.telling import keep, parser_of
 from tests.kafka.server import free_port
 
 WARM_UP = 50
@@ -326,8 +327,7 @@ def measured(options: argparse.Namespace, tell: Callable[[str], None]) -> tuple[
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.standing", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("standing", __doc__)
     parser.add_argument("--waiting", type=int, default=100_000, help="commands that wait")
     parser.add_argument("--journal", type=int, default=1_000_000, help="commands in the journal that is read back")
     parser.add_argument("--seconds", type=float, default=20.0, help=f"of {PER_SECOND} events a second")
@@ -336,9 +336,8 @@ def main(arguments: Sequence[str]) -> int:
     console = Console(width=120)
     figures, undone = measured(options, lambda line: console.print(line, markup=False, highlight=False))
     console.print(table(figures))
-    if options.json is not None:
-        rows = [{"name": each.name, "value": each.value, "unit": each.unit, "wanted": each.wanted} for each in figures]
-        options.json.write_text(json.dumps(rows, indent=2, ensure_ascii=False) + "\n")
+    rows = [{"name": each.name, "value": each.value, "unit": each.unit, "wanted": each.wanted} for each in figures]
+    keep(rows, options.json)
     return int(undone > 0)
 
 

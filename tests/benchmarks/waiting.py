@@ -44,6 +44,7 @@ from consumer.demo.events import (
 )
 from consumer.demo.lifecycle import Step
 from tests.benchmarks.plan import AMOUNTS, APP, BEGIN, BOUNDLESS, SHOPS, routes
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 COMMANDS = 100_000
 EVENTS = 10_000
@@ -216,9 +217,7 @@ def _spent(kind: str, pairs: Sequence[tuple[Record, Planned]]) -> tuple[float, f
 
 
 def table(title: str, rows: Sequence[Weight] | Sequence[Cost]) -> Table:
-    made = Table(title=title)
-    for name in asdict(rows[0]):
-        made.add_column(name.replace("_", " "), justify="right")
+    made = ruled(title, (), [name.replace("_", " ") for name in asdict(rows[0])])
     for row in rows:
         values = asdict(row).values()
         made.add_row(
@@ -228,8 +227,7 @@ def table(title: str, rows: Sequence[Weight] | Sequence[Cost]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="tests.benchmarks.waiting", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("waiting", __doc__)
     parser.add_argument("--commands", type=int, default=COMMANDS, help="how many wait")
     parser.add_argument("--events", type=int, default=EVENTS, help="how many go through")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
@@ -244,9 +242,8 @@ def main(arguments: Sequence[str]) -> None:
     console = Console(width=120)
     console.print(table("A waiting command", weights))
     console.print(table("In, out and home", costs))
-    if options.json is not None:
-        figures = {"weights": [asdict(each) for each in weights], "costs": [asdict(each) for each in costs]}
-        options.json.write_text(json.dumps(figures, indent=2) + "\n")
+    figures = {"weights": [asdict(each) for each in weights], "costs": [asdict(each) for each in costs]}
+    keep(figures, options.json)
 
 
 if __name__ == "__main__":

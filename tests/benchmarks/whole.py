@@ -37,6 +37,7 @@ from tests.benchmarks.stage import (
     watched,
     written,
 )
+from tests.benchmarks.telling import keep, parser_of, ruled
 
 EVENTS = 5_000
 WARM_UP = 300
@@ -207,9 +208,7 @@ def wanted_of(ratio: str) -> float | None:
 
 
 def table(found: Sequence[Score]) -> Table:
-    made = Table(title="The whole job")
-    made.add_column("contestant")
-    names = (
+    numbers = (
         "provider ms",
         "events/s",
         "events/CPU s",
@@ -220,8 +219,7 @@ def table(found: Sequence[Score]) -> Table:
         "twice",
         "committed",
     )
-    for name in names:
-        made.add_column(name, justify="right")
+    made = ruled("The whole job", ["contestant"], numbers)
     for each in found:
         rates = (f"{each.events_per_second:,.0f}", f"{each.events_per_cpu_second:,.0f}", f"{each.us_per_event:.0f}")
         wanted = WANTED_US.get((each.contestant, each.job))
@@ -238,8 +236,7 @@ def table(found: Sequence[Score]) -> Table:
 
 
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.whole", description=__doc__)
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser = parser_of("whole", __doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help=f"for each contestant (default {EVENTS})")
     parser.add_argument("--latency-ms", type=float, nargs="+", default=LATENCIES_MS, help="of the provider")
     parser.add_argument("--contestants", nargs="+", choices=sorted(peers.CONTESTANTS), default=list(peers.CONTESTANTS))
@@ -272,8 +269,7 @@ def main(arguments: Sequence[str]) -> int:
         "wanted": WANTED,
         "left_out": missing,
     }
-    if options.json is not None:
-        options.json.write_text(json.dumps(document, indent=2) + "\n")
+    keep(document, options.json)
     return 0 if len(found) == len(asked_for) else 1
 
 
