@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage bench-waiting chaos chaos-full check format references tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage bench-waiting chaos chaos-full check format references picture tools image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -96,6 +96,9 @@ references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dash
 	@$(BIN)/python -m tests.chaos.table
 	@$(BIN)/python -m scripts.asyncapi
 	@$(BIN)/python -m scripts.event_pages
+
+picture: .venv/.ready ## docs/images/page.png anew: the page of a demo, in Chromium
+	@$(BIN)/python -m scripts.picture
 
 tools: ## what some rings need and a plain machine lacks, by apt
 	@bash scripts/tools.sh
