@@ -61,7 +61,7 @@ def _source_problems(setup: "Setup") -> Iterator[Problem]:
 def _lane_problems(setup: "Setup") -> Iterator[Problem]:
     for name, lane in setup.config.lanes.items():
         if not LANE_ID.fullmatch(name):
-            mend = "small letters, digits and lines: it becomes part of a topic's name"
+            mend = "use small letters, digits and hyphens: it becomes part of a topic's name"
             yield _at(setup, ("lanes", name), f'"{name}" cannot be the id of a lane', mend)
         yield from _backlog_problems(setup, name, lane)
         yield from _cap_problems(setup, name, lane)
@@ -85,8 +85,8 @@ def _share_problems(setup: "Setup", name: str, lane: LaneConfig) -> Iterator[Pro
         yield _at(setup, path, what, "leave out shares: more processes would not make this lane faster")
     for key, value in (("in_flight", lane.in_flight), ("backlog", lane.backlog.commands)):
         if value is not None and value < lane.shares:
-            what = f"{value} divided among {lane.shares} shares leaves nothing for some"
-            yield _at(setup, ("lanes", name, key), what, f"at least {lane.shares}")
+            what = f"{key} of {value}, divided among {lane.shares} shares, leaves nothing for some"
+            yield _at(setup, ("lanes", name, key), what, f"give it {lane.shares} at least")
 
 
 def moved_shares(deployed: "Setup", wanted: "Setup") -> Iterator[Problem]:
@@ -249,11 +249,11 @@ def _share_warnings(name: str, lane: LaneConfig, in_flight: int) -> Iterator[str
     if lane.shares is None:
         return
     if lane.caps:
-        yield f"lane {name}: caps hold in each share alone; they hold for a person whose events go to one share"
+        yield f"lane {name}: each share counts caps by itself; they hold for people whose events all go to one share"
     if lane.in_flight is None:
         each = max(1, in_flight // lane.shares)
         at_once = f"{each} request{'s' if each > 1 else ''} at a time"
-        yield f"lane {name}: each of its shares has {at_once}; in_flight says otherwise"
+        yield f"lane {name}: each of its shares has {at_once}; set in_flight for more"
 
 
 def _text_warnings(setup: "Setup", now: float) -> Iterator[Problem]:

@@ -11,9 +11,9 @@ from consumer.streams.publisher import Publisher
 
 def refusal(setup: Setup, lane: str, recipient: str) -> str:
     """Why nothing can be sent through this lane; empty when it can."""
-    config = setup.config.lanes.get(lane)
-    if config is None:
-        return f'unknown lane "{lane}"; there are {", ".join(sorted(setup.config.lanes))}'
+    if no_lane := setup.config.no_lane(lane):
+        return no_lane
+    config = setup.config.lanes[lane]
     if setup.config.kafka is None:
         return "the configuration has no kafka, so that no lane can be reached"
     if not config.backfill:

@@ -217,7 +217,7 @@ class _Building:
             if self.fields == FIELDS_LIMIT + 1:
                 self.say(here, f"more than {FIELDS_LIMIT} fields")
             if not _FIELD_NAME.fullmatch(name) or hasattr(Part, name):
-                self.say(here, f'"{name}" cannot be the name of a field', "small letters, digits and lines")
+                self.say(here, f'"{name}" cannot be the name of a field', "use small letters, digits and underscores")
                 continue
             annotation = self._annotation(schema, here)
             mark = self._cardinality(schema, here)

@@ -95,7 +95,7 @@ IMSHOP = "{type: imshop, url: https://push.example/send, key: {env: IMSHOP_KEY}}
     [
         ("quota: {requests: 10, per: 1m}", "shares", "its quota is kept by one process alone"),
         ("ceiling: {recipients: 10, per: 1m}", "shares", "its ceiling is kept by one process alone"),
-        ("in_flight: 3", "in_flight", "3 divided among 4 shares leaves nothing for some"),
+        ("in_flight: 3", "in_flight", "in_flight of 3, divided among 4 shares, leaves nothing for some"),
     ],
 )
 def test_what_one_process_alone_can_keep_is_refused_beside_shares(
@@ -126,8 +126,8 @@ def test_who_leaves_out_in_flight_or_has_caps_is_told_what_that_means(tmp_path: 
     assert "caps hold" not in said
     config = HOOK.replace("    in_flight: 8\n", "    caps: [{messages: 1, per: 1d}]\n")
     told = " ".join(loaded(tmp_path, config).warnings)
-    assert "lane app-push: each of its shares has 1 request at a time; in_flight says otherwise" in told
-    assert "caps hold in each share alone" in told
+    assert "lane app-push: each of its shares has 1 request at a time; set in_flight for more" in told
+    assert "each share counts caps by itself" in told
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
