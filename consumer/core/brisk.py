@@ -40,20 +40,29 @@ def free_line(order: Order, moment: Moment, prices: Prices) -> Iterator[Choice]:
     if not order:
         return
     rows = order.rows
-    firsts = [row.first for _, row in rows]
-    overload = moment.now - min([first.due for first in firsts]) > prices.overload_seconds
+    firsts = [(row.first, policy) for policy, row in rows]
+    overload = moment.now - min([due for (_, _, due, _), _ in firsts]) > prices.overload_seconds
 
     def place(entry: Entry) -> tuple[float, int]:
-        return -weighted_slack(entry.group, moment), entry.number
+        _, number, _, who = entry
+        group = order.group(who)
+        return 0.0 if group is None else -weighted_slack(group, moment), number
 
-    # By turn they are in order by themselves.
-    key = place if overload else None
-    on_unsure = min(firsts, key=key).group.terms.on_unsure
+    # By turn they are in order by themselves. Nearly always nobody asks for more than the first.
+    first, on_unsure = min(firsts, key=lambda first: place(first[0])) if overload else min(firsts)
+    yield from _alone(order, first)
     looks = _FREE_LOOKS * moment.capacity.parcels
     heads = [entry for policy, row in rows if policy is on_unsure for entry in islice(row, looks)]
-    for entry in sorted(heads, key=key):
-        if entry.group.size:
-            yield Choice((entry.group,), entry.group.message, 0)
+    for entry in sorted(heads, key=place if overload else None):
+        if entry[1] != first[1]:
+            yield from _alone(order, entry)
+
+
+def _alone(order: Order, entry: Entry) -> Iterator[Choice]:
+    """Whoever stands there, if anybody does still, in full detail."""
+    group = order.group(entry[3])
+    if group is not None:
+        yield Choice((group,), group.message, 0)
 
 
 class _Decision:
@@ -62,15 +71,15 @@ class _Decision:
         self._moment = moment
         self._prices = prices
         blocks = [block for _, row in order.rows for block in row.blocks]
-        blocks.sort(key=lambda block: block.entries[-1].turn)
+        blocks.sort(key=lambda block: block.turns[-1])
         # Of each block, who is due first and who stands last: how many groups stand before them, and by how much they
         # would be late if they went with the request after this one.
         self._walk: list[tuple[int, float]] = []
         before, granted = 0, moment.now + moment.gap_seconds
         for block in blocks:
             self._walk.append((before, granted - block.due))
-            before += len(block.entries)
-            self._walk.append((before - 1, granted - block.entries[-1].due))
+            before += len(block)
+            self._walk.append((before - 1, granted - block.dues[-1]))
         self._steps = self._fewest_steps()
         self._highest = self._lateness(prices.ladder[-1], self._steps)
         self._price = self._least_price()
@@ -81,20 +90,20 @@ class _Decision:
         self._hot = moment.now + requests * moment.gap_seconds
 
     def line(self) -> Iterator[Choice]:
-        small: list[Group] = []
+        small: list[Entry] = []
         for entry in islice(self._entries(), self._looks):
-            group = entry.group
-            if not group.size:
+            _, _, due, who = entry
+            group = self._order.group(who)
+            if group is None:
                 continue  # An earlier parcel of this request has taken all of it.
             if group.size >= self._price or not group.may_coarsen:
                 yield Choice((group,), group.message, 0)
-            elif entry.due <= self._hot:
-                yield self._together(group)
+            elif due <= self._hot:
+                yield self._together(entry, group)
             else:
-                small.append(group)
-        for group in small:
-            if group.size:
-                yield Choice((group,), group.message, 0)
+                small.append(entry)
+        for entry in small:
+            yield from _alone(self._order, entry)
 
     # --- the price ----------------------------------------------------------------------------------------------------
 
@@ -123,8 +132,9 @@ class _Decision:
     def _entries(self) -> Iterator[Entry]:
         overload = self._highest > self._prices.overload_seconds
         arrange = self._by_slack if overload else _in_turn
-        first = next(arrange([[row.first] for _, row in self._order.rows]))
-        return arrange(self._heads(first.group.terms.on_unsure))
+        rows = self._order.rows
+        _, number, _, _ = next(arrange([[row.first] for _, row in rows]))
+        return arrange(self._heads(next(policy for policy, row in rows if row.first[1] == number)))
 
     def _heads(self, on_unsure: OnUnsure) -> list[Sequence[Entry]]:
         """The front of each row. Copies: a row changes with each parcel that is taken."""
@@ -137,19 +147,22 @@ class _Decision:
 
     def _scored(self, line: Sequence[Entry]) -> Iterator[tuple[float, int, Entry]]:
         for entry in line:
-            if entry.group.size:
-                yield -weighted_slack(entry.group, self._moment), entry.number, entry
+            _, number, _, who = entry
+            group = self._order.group(who)
+            if group is not None:
+                yield -weighted_slack(group, self._moment), number, entry
 
-    def _together(self, group: Group) -> Choice:
-        message, level = group.coarser(self._steps)
+    def _together(self, entry: Entry, first: Group) -> Choice:
+        message, level = first.coarser(self._steps)
         room = self._moment.capacity.recipients
-        groups, told = [group], group.size
-        for entry in islice(self._order.company(message, group.terms.on_unsure), 2 * room):
-            if told >= room or entry.turn > self._soon:
+        groups, told = [first], first.size
+        for turn, number, due, who in islice(self._order.company(message, first.terms.on_unsure), 2 * room):
+            if told >= room or turn > self._soon:
                 break
-            if entry.group is not group and entry.due <= self._soon and entry.group.size < self._price:
-                groups.append(entry.group)
-                told += entry.group.size
+            group = self._order.group(who) if number != entry[1] and due <= self._soon else None
+            if group is not None and group.size < self._price:
+                groups.append(group)
+                told += group.size
         return Choice(tuple(groups), message, level)
 
 

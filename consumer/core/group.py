@@ -43,12 +43,16 @@ class Group:
     __slots__ = (
         "_crowd",
         "_holder",
-        "_only",
         "number",
         "oldest",
+        "only",
+        "order",
+        "place",
+        "shown",
         "size",
         "source",
         "terms",
+        "turn",
         "weight",
         "within_seconds",
         "wordings",
@@ -65,8 +69,13 @@ class Group:
         self.size = 0
         self.oldest = command.arrived
         self._holder = holder
-        self._only: bytes | None = None
+        # The id of its command, as long as it has had but one.
+        self.only: bytes | None = None
         self._crowd: _Crowd | None = None
+        # The order in which it stands, where, and by which id if not by itself: an order alone changes these.
+        self.order: object = None
+        self.turn, self.place = 0.0, 0
+        self.shown: bytes | None = None
 
     def __iter__(self) -> Iterator[Command]:
         """Its commands, the oldest first, the others in no order."""
@@ -116,12 +125,12 @@ class Group:
             # Equal by the group's key: sharing one object only saves the room of the other.
             object.__setattr__(command, "wordings", self.wordings)
         if not self.size:
-            self._only, self.size, self.oldest = command.id, 1, command.arrived
+            self.only, self.size, self.oldest = command.id, 1, command.arrived
             return
         if self._crowd is None:
             self._crowd, first = _Crowd(), self.first()
             self._crowd.add(first)
-            self._only = None
+            self.only = None
         self._crowd.add(command)
         self.size, self.oldest = len(self._crowd.members), self._crowd.oldest
 
@@ -141,7 +150,7 @@ class Group:
                 crowd.tidy(lambda id_: self._holder.stands_in(id_, self))
                 self.size, self.oldest = len(crowd.members), crowd.oldest
                 return
-        self._crowd, self._only, self.size = None, None, 0
+        self._crowd, self.only, self.size = None, None, 0
 
     def first(self) -> Command:
         """The command that arrived first."""
@@ -157,7 +166,7 @@ class Group:
         """The one that arrived first comes first."""
         if self._crowd is not None:
             return self._crowd.ids()
-        return () if self._only is None else (self._only,)
+        return () if self.only is None else (self.only,)
 
 
 class _Crowd:

@@ -118,7 +118,7 @@ class Groups:
     def _keep_order(self) -> None:
         """From very many groups on, and until there are far fewer; the new one is not in it yet."""
         if self._order is None and self._keeper is not None and len(self) > self._many:
-            self._order = self._keeper.order(self._sizes, merges=self._merges)
+            self._order = self._keeper.order(self._sizes, self._live.look, merges=self._merges)
             for group in self:
                 if group.size:
                     self._order.see(group)

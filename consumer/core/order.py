@@ -1,13 +1,13 @@
 """The order of very many groups, kept from one request to the next."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from itertools import count
 from typing import Protocol, runtime_checkable
 
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
-from consumer.core.rows import Entry, Row
+from consumer.core.rows import Entry, Row, Who
 from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment
 
@@ -15,6 +15,10 @@ Wording = tuple[Message, OnUnsure]
 
 # A group moves when its turn has moved by this part of its patience: nobody notices less, and most puts cost nothing.
 _MOVED = 0.01
+
+
+Look = Callable[[bytes], Group | None]
+"""The open group of a command, by its id; None where it is not open any more."""
 
 
 class Order:
@@ -25,12 +29,13 @@ class Order:
     who may go in it.
     """
 
-    def __init__(self, sizes: Sizes, patience: float, *, merges: bool = True) -> None:
+    def __init__(self, sizes: Sizes, patience: float, look: Look, *, merges: bool = True) -> None:
         self.sizes = sizes
         self.merges = merges
         self._patience = patience
         self._numbers = count()
-        self._entries: dict[Group, Entry] = {}
+        self._count = 0
+        self._look = look
         self._rows: defaultdict[tuple[OnUnsure, float], Row] = defaultdict(Row)
         self._company: defaultdict[Wording, Row] = defaultdict(Row)
         # How many groups have a wording at a level, and how many ladders end in it there.
@@ -38,7 +43,12 @@ class Order:
         self._ends: defaultdict[int, Counter[Wording]] = defaultdict(Counter)
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return self._count
+
+    def group(self, who: Who) -> Group | None:
+        """Whose place that is; None for one that has left it."""
+        group = self._look(who) if isinstance(who, bytes) else who
+        return group if group is not None and group.size else None
 
     @property
     def rows(self) -> Collection[tuple[OnUnsure, Row]]:
@@ -60,37 +70,49 @@ class Order:
 
     def see(self, group: Group) -> None:
         """A group is new, has changed, or has come to its end."""
-        entry = self._entries.get(group)
-        if entry is None:
+        if group.order is not self:
             self._insert(group)
         elif not group.size:
-            self._remove(entry)
-        elif abs(self._turn(group) - entry.turn) > _MOVED * group.within_seconds:
-            self._remove(entry)
+            self._remove(group)
+        elif abs(self._turn(group) - group.turn) > _MOVED * group.within_seconds:
+            self._remove(group)
             self._insert(group)
+        elif group.shown is not group.only:
+            self._rename(group)
 
     def _turn(self, group: Group) -> float:
         return group.oldest + group.within_seconds * self._patience / (self._patience + group.size)
 
     def _insert(self, group: Group) -> None:
-        entry = Entry(self._turn(group), next(self._numbers), group.due, group)
-        self._entries[group] = entry
-        self._row(group).add(entry)
+        group.order, group.shown = self, group.only
+        group.turn, group.place = turn, number = self._turn(group), next(self._numbers)
+        due, who = group.due, group.only or group
+        self._count += 1
+        self._row(group).add(turn, number, due, who)
         if self.merges and group.may_coarsen:
             for wording in _coarser(group):
-                self._company[wording].add(entry)
+                self._company[wording].add(turn, number, due, who)
             self._note(group, 1)
 
-    def _remove(self, entry: Entry) -> None:
-        group = entry.group
-        del self._entries[group]
-        self._row(group).remove(entry)
+    def _remove(self, group: Group) -> None:
+        turn, number = group.turn, group.place
+        group.order = None
+        self._count -= 1
+        self._row(group).remove(turn, number)
         if self.merges and group.may_coarsen:
             for wording in _coarser(group):
-                self._company[wording].remove(entry)
+                self._company[wording].remove(turn, number)
                 if not self._company[wording]:
                     del self._company[wording]
             self._note(group, -1)
+
+    def _rename(self, group: Group) -> None:
+        """It was the group of one command, and is not any more."""
+        group.shown = group.only
+        self._row(group).rename(group.turn, group.place, group)
+        if self.merges and group.may_coarsen:
+            for wording in _coarser(group):
+                self._company[wording].rename(group.turn, group.place, group)
 
     def _row(self, group: Group) -> Row:
         return self._rows[group.terms.on_unsure, group.weight]
@@ -120,7 +142,7 @@ def _count(levels: defaultdict[int, Counter[Wording]], level: int, wording: Word
 class KeepsOrder(Protocol):
     """A policy that can decide by a kept order where ranking all groups at each request would cost too much."""
 
-    def order(self, sizes: Sizes, *, merges: bool) -> Order:
+    def order(self, sizes: Sizes, look: Look, *, merges: bool) -> Order:
         """A new, empty one; without a quota nothing merges."""
         ...
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from consumer.core.brisk import brisk_line, free_line
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure
-from consumer.core.order import Order
+from consumer.core.order import Look, Order
 from consumer.core.prices import Prices
 from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment, slack_with_ladder
@@ -53,8 +53,8 @@ class TurnAndPrice:
         yield first
         yield from queue.others(first, self.last_price)
 
-    def order(self, sizes: Sizes, *, merges: bool) -> Order:
-        return Order(sizes, self.prices.patience, merges=merges)
+    def order(self, sizes: Sizes, look: Look, *, merges: bool) -> Order:
+        return Order(sizes, self.prices.patience, look, merges=merges)
 
     def brisk(self, order: Order, moment: Moment) -> Iterator[Choice]:
         return (brisk_line if moment.gap_seconds else free_line)(order, moment, self.prices)

@@ -107,6 +107,11 @@ class Shelf:
     def command(self, id_: bytes) -> Command:
         return self[id_].command
 
+    def look(self, id_: bytes) -> Group | None:
+        """The group in which a command is open."""
+        live = self.get(id_)
+        return None if live is None else live.group
+
     def stands_in(self, id_: bytes, group: Group) -> bool:
         """Whether the command is open in that group."""
         live = self._lives.get(id_)

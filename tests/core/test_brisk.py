@@ -14,7 +14,7 @@ from consumer.core.price import TurnAndPrice
 from consumer.core.prices import Prices
 from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment, weighted_slack
-from tests.core.waiting import command, group, leave, terms
+from tests.core.waiting import SHELF, command, group, leave, terms
 
 WITHIN = 1800.0
 GAP = 1.0
@@ -29,7 +29,7 @@ def small(text: str, due_in: float, *coarser: str, size: int = 1, **more: object
 
 def order_of(groups: Iterable[Group]) -> Order:
     sizes = Sizes()
-    order = Order(sizes, Prices().patience)
+    order = Order(sizes, Prices().patience, SHELF.look)
     for each in groups:
         sizes.move(0, each.size, may_coarsen=each.may_coarsen)
         order.see(each)

@@ -1,23 +1,31 @@
 """The order of very many groups is kept while they come, grow and go."""
 
+from collections.abc import Iterable
+
 from consumer.core.group import Group
 from consumer.core.model import Message, OnUnsure, Priority
 from consumer.core.order import Order
+from consumer.core.rows import Entry
 from consumer.core.sizes import Sizes
-from tests.core.waiting import command, group, join, leave, terms
+from tests.core.waiting import SHELF, command, group, join, leave, terms
 
 REPEAT = OnUnsure.REPEAT
 
 
 def order_of(*groups: Group) -> Order:
-    order = Order(Sizes(), 300.0)
+    order = Order(Sizes(), 300.0, SHELF.look)
     for each in groups:
         order.see(each)
     return order
 
 
 def titles(order: Order) -> list[str]:
-    return [entry.group.message.title for _, row in order.rows for entry in row]
+    return [each for _, row in order.rows for each in told(order, row)]
+
+
+def told(order: Order, entries: Iterable[Entry]) -> list[str]:
+    groups = [order.group(who) for _, _, _, who in entries]
+    return [group.message.title for group in groups if group is not None]
 
 
 def test_groups_stand_in_turn_in_the_row_of_their_priority_and_policy() -> None:
@@ -26,7 +34,7 @@ def test_groups_stand_in_turn_in_the_row_of_their_priority_and_policy() -> None:
         group(command("B", arrived=2.0)), group(command("A", arrived=1.0)),
         group(command("U", under=urgent)), group(command("S", under=stop)),
     )  # fmt: skip
-    rows = [(on_unsure, [entry.group.message.title for entry in row]) for on_unsure, row in order.rows]
+    rows = [(on_unsure, told(order, row)) for on_unsure, row in order.rows]
     assert rows == [(REPEAT, ["A", "B"]), (REPEAT, ["U"]), (OnUnsure.STOP, ["S"])]
     assert len(order) == 4
 
@@ -49,13 +57,14 @@ def test_a_group_that_hardly_changed_stays_where_it_is() -> None:
     grown = group(command("A"))
     order = order_of(grown)
     (before,) = (row.first for _, row in order.rows)
+    assert order.group(before[3]) is grown
     join(grown, command("A"))
     order.see(grown)
-    assert [row.first for _, row in order.rows] == [before]
+    assert [row.first for _, row in order.rows] == [(*before[:3], grown)]
 
 
 def company(order: Order, text: str) -> list[str]:
-    return [entry.group.message.title for entry in order.company(Message(text, ""), REPEAT)]
+    return told(order, order.company(Message(text, ""), REPEAT))
 
 
 def test_a_coarser_wording_knows_all_who_may_go_in_it() -> None:
