@@ -1,5 +1,8 @@
 """Entries of sixteen bytes, found by how they begin, for millions of them, that are forgotten by age."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+from math import inf
 from struct import Struct
 
 ENTRY_BYTES = 16
@@ -9,11 +12,13 @@ ENTRIES = Struct(f"{ENTRY_BYTES}s")
 _SLICES = 8
 _SHARDS = 256
 # A search goes through a whole bucket, at some gigabytes a second.
-_BUCKET_BYTES = 128 * ENTRY_BYTES
-# More would need another byte of the key. They are reached by eight million entries a slice, and then grow.
+_BUCKET_BYTES = 256 * ENTRY_BYTES
+# So little is left of a bucket that was long for what stood there twice, and for its marks.
+_RELIEVED_BYTES = 160 * ENTRY_BYTES
+# More would need another byte of the key. They are reached by eight million entries, and then grow.
 _MOST_BUCKETS = 256
 
-# The entries of a bucket stand as they came.
+# The entries of a bucket stand as they came, and a mark where a slice begins.
 _Buckets = list[bytearray]
 
 
@@ -22,76 +27,127 @@ class Slices:
     with different values.
 
     Entries live in slices of time; a slice is dropped whole when all of it is older than `memory_seconds`, so an entry
-    is remembered for at least that long and at most an eighth longer.
+    is remembered for at least that long and at most an eighth longer. Who comes late counts to the newest slice.
 
-    The first byte of a key chooses its shard, the second one its bucket: nothing is ever sorted. A shard whose buckets
-    have become long gets four times as many, which takes a millisecond where there are millions of entries.
+    The first byte of a key chooses its shard, the second one its bucket: nothing is ever sorted, and one search goes
+    through all slices. A shard whose buckets have become long gets four times as many, which takes a millisecond where
+    there are millions of entries; then to begin a slice takes some milliseconds, and to drop one some more.
     """
 
     def __init__(self, memory_seconds: float) -> None:
         self._memory_seconds = memory_seconds
         self._slice_seconds = memory_seconds / _SLICES
-        self._slices: dict[int, list[_Buckets]] = {}
+        self._shards = _empty()
+        # Of those that are held, the oldest first, when they are (in slices since 1970) and their names.
+        self._slices: list[tuple[float, int]] = []
+        self._newest = -inf
+        self._begun = 0
 
     def put(self, entry: bytes, at: float) -> None:
-        """Remember it, unless the same stands in its slice."""
-        if _place(_bucket(self._slice(at), entry), entry) is None:
+        """Remember it, unless the same stands in the newest slice."""
+        self._reach(at)
+        bucket = self._bucket(entry)
+        if _place(bucket, entry, _place(bucket, _mark(entry[0], self._begun)) or 0) is None:
             self.extend(entry, at)
 
     def extend(self, entries: bytes, at: float) -> None:
         """Remember many, one after another. Those that are known take room twice, until their bucket is full."""
-        shards = self._slice(at)
+        self._reach(at)
+        shards = self._shards
         for (entry,) in ENTRIES.iter_unpack(entries):
             buckets = shards[entry[0]]
             bucket = buckets[entry[1] & len(buckets) - 1]
             bucket += entry
             if len(bucket) > _BUCKET_BYTES and len(buckets) < _MOST_BUCKETS:
-                _relieve(bucket, buckets)
+                self._relieve(bucket, entry[0])
 
     def first(self, key: bytes) -> bytes | None:
         """The value that was put first."""
-        for shards in self._slices.values():
-            bucket = _bucket(shards, key)
-            # Nearly every bucket that is asked has none.
-            place = _place(bucket, key) if key in bucket else None
-            if place is not None:
-                return bytes(bucket[place + len(key) : place + ENTRY_BYTES])
-        return None
+        bucket = self._bucket(key)
+        # Nearly every bucket that is asked has none.
+        place = _place(bucket, key) if key in bucket else None
+        return None if place is None else bytes(bucket[place + len(key) : place + ENTRY_BYTES])
 
     def values(self, key: bytes) -> list[bytes]:
-        """All values of the key, from the oldest slice to the newest; in one slice the first put first."""
+        """All values of the key, the first put first."""
         found: list[bytes] = []
-        for shards in self._slices.values():
-            bucket = _bucket(shards, key)
-            place = _place(bucket, key)
-            while place is not None:
-                found.append(bytes(bucket[place + len(key) : place + ENTRY_BYTES]))
-                place = _place(bucket, key, place + ENTRY_BYTES)
+        bucket = self._bucket(key)
+        place = _place(bucket, key) if key in bucket else None
+        while place is not None:
+            found.append(bytes(bucket[place + len(key) : place + ENTRY_BYTES]))
+            place = _place(bucket, key, place + ENTRY_BYTES)
         return found
 
     def forget(self, now: float) -> None:
         """Drop the slices all of which is older than the memory."""
-        first = (now - self._memory_seconds) // self._slice_seconds
-        for number in [number for number in self._slices if number < first]:
-            del self._slices[number]
+        first, next_ = (now - self._memory_seconds) // self._slice_seconds, now // self._slice_seconds + 1
+        held = len(self._slices)
+        # A clock that was far ahead for a moment lets nothing live for longer.
+        self._slices = [(min(number, next_), name) for number, name in self._slices if number >= first]
+        self._newest = self._slices[-1][0] if self._slices else -inf
+        if not self._slices:
+            self._shards = _empty()
+        elif len(self._slices) < held:
+            for shard, buckets in enumerate(self._shards):
+                mark = _mark(shard, self._slices[0][1])
+                for bucket in buckets:
+                    del bucket[: _place(bucket, mark)]
 
     def __len__(self) -> int:
         """Entries held."""
-        held = (len(bucket) for shards in self._slices.values() for buckets in shards for bucket in buckets)
-        return sum(held) // ENTRY_BYTES
+        held = [len(bucket) // ENTRY_BYTES - len(self._slices) for buckets in self._shards for bucket in buckets]
+        return sum(held)
 
-    def _slice(self, at: float) -> list[_Buckets]:
-        number = int(at // self._slice_seconds)
-        known = self._slices.get(number)
-        if known is None:
-            known = [[bytearray()] for _ in range(_SHARDS)]
-            self._slices = dict(sorted([*self._slices.items(), (number, known)]))
-        return known
+    def _reach(self, at: float) -> None:
+        """Begin a slice where the time of the newest one is over."""
+        number = at // self._slice_seconds
+        if number > self._newest:
+            self._begun += 1
+            self._newest = number
+            self._slices.append((number, self._begun))
+            for shard, buckets in enumerate(self._shards):
+                mark = _mark(shard, self._begun)
+                for bucket in buckets:
+                    bucket.extend(mark)
+
+    def _bucket(self, key: bytes) -> bytearray:
+        buckets = self._shards[key[0]]
+        return buckets[key[1] & len(buckets) - 1]
+
+    # --- room ---------------------------------------------------------------------------------------------------------
+
+    def _relieve(self, bucket: bytearray, shard: int) -> None:
+        """Make room in a bucket: without what stands there twice, or, where that is little, by four times as many."""
+        once = b"".join([mark + b"".join(_each_once(entries)) for mark, entries in self._apart(bucket, shard)])
+        if len(once) <= _RELIEVED_BYTES:
+            bucket[:] = once
+            return
+        entries_of = _each if len(once) == len(bucket) else _each_once
+        before = self._shards[shard]
+        buckets = self._shards[shard] = [bytearray() for _ in range(4 * len(before))]
+        for number, each in enumerate(before):
+            for mark, entries in self._apart(each, shard):
+                for part in buckets[number :: len(before)]:
+                    part.extend(mark)
+                for entry in entries_of(entries):
+                    part = buckets[entry[1] & len(buckets) - 1]
+                    part += entry
+
+    def _apart(self, bucket: bytearray, shard: int) -> Iterator[tuple[bytes, bytearray]]:
+        """Each slice of a bucket: its mark, and the entries."""
+        marks = [_mark(shard, name) for _, name in self._slices]
+        places = [_place(bucket, mark) or 0 for mark in marks]
+        for mark, (begin, end) in zip(marks, pairwise((*places, len(bucket))), strict=True):
+            yield mark, bucket[begin + ENTRY_BYTES : end]
 
 
-def _bucket(shards: list[_Buckets], key: bytes) -> bytearray:
-    buckets = shards[key[0]]
-    return buckets[key[1] & len(buckets) - 1]
+def _mark(shard: int, name: int) -> bytes:
+    """What begins a slice in the buckets of a shard: its entries all begin with another byte, so it is none of them."""
+    return bytes((~shard & 0xFF,)) + name.to_bytes(ENTRY_BYTES - 1)
+
+
+def _empty() -> list[_Buckets]:
+    return [[bytearray()] for _ in range(_SHARDS)]
 
 
 def _place(bucket: bytearray, key: bytes, start: int = 0) -> int | None:
@@ -104,20 +160,9 @@ def _place(bucket: bytearray, key: bytes, start: int = 0) -> int | None:
     return place
 
 
-def _relieve(bucket: bytearray, buckets: _Buckets) -> None:
-    """Make room in a bucket: without what stands there twice, or, where that is little, by four times as many."""
-    entries = _each_once(bucket)
-    if len(entries) * ENTRY_BYTES <= _BUCKET_BYTES // 2:
-        bucket[:] = b"".join(entry for (entry,) in entries)
-        return
-    apart = ENTRIES.iter_unpack if len(entries) * ENTRY_BYTES == len(bucket) else _each_once
-    before = buckets[:]
-    buckets[:] = [bytearray() for _ in range(4 * len(before))]
-    for each in before:
-        for (entry,) in apart(each):
-            part = buckets[entry[1] & len(buckets) - 1]
-            part += entry
+def _each(entries: bytearray) -> Iterator[bytes]:
+    return (entry for (entry,) in ENTRIES.iter_unpack(entries))
 
 
-def _each_once(bucket: bytearray) -> dict[tuple[bytes], None]:
-    return dict.fromkeys(ENTRIES.iter_unpack(bucket))
+def _each_once(entries: bytearray) -> dict[bytes, None]:
+    return dict.fromkeys(_each(entries))

@@ -28,14 +28,14 @@ def value(number: int) -> bytes:
 )
 def test_slices_agree_with_a_plain_dict(puts: list[tuple[bytes, bytes, float, bool]], probes: list[bytes]) -> None:
     slices = Slices(800.0)
-    model: dict[bytes, dict[float, list[bytes]]] = {}
+    model: dict[bytes, list[bytes]] = {}
     for key, said, at, looks in puts:
         (slices.put if looks else slices.extend)(key + said, at)
-        model.setdefault(key, {}).setdefault(at // 100, []).append(said)
+        model.setdefault(key, []).append(said)
     for key in [*model, *probes]:
-        known = model.get(key, {})
-        assert set(slices.values(key)) == {said for each in known.values() for said in each}
-        assert slices.first(key) == (known[min(known)][0] if known else None)
+        known = model.get(key, [])
+        assert set(slices.values(key)) == set(known)
+        assert slices.first(key) == (known[0] if known else None)
 
 
 def test_many_entries_are_found_however_many_more_come() -> None:
@@ -101,6 +101,32 @@ def test_only_what_is_wholly_older_than_the_memory_is_forgotten() -> None:
     assert slices.values(value(1)) == [value(1)]
     slices.forget(900.0)
     assert (slices.values(value(1)), slices.values(value(2))) == ([], [value(2)])
+
+
+def test_what_is_in_a_later_slice_too_is_remembered_as_long_as_that() -> None:
+    slices = Slices(800.0)
+    for at in (50.0, 150.0, 250.0):
+        slices.extend(b"".join(entry(key << 40 | 7, key) for key in range(100)), at)
+    slices.extend(b"".join(entry(1000 + key << 40 | 7, key) for key in range(500)), 250.0)
+    assert len(slices) == 100 * 3 + 500
+    slices.forget(1000.0)
+    assert all(slices.values(value(key << 40 | 7)) == [value(key)] for key in range(100))
+    assert len(slices) == 100 + 500
+    slices.forget(1100.0)
+    assert (len(slices), slices.values(value(7))) == (0, [])
+    slices.put(entry(1, 1), 1150.0)
+    assert slices.values(value(1)) == [value(1)]
+
+
+def test_a_clock_that_was_far_ahead_for_a_moment_lets_nothing_live_longer() -> None:
+    slices = Slices(800.0)
+    slices.put(entry(1, 1), 50.0)
+    slices.put(entry(2, 2), 1e9)
+    slices.put(entry(3, 3), 60.0)
+    slices.forget(70.0)
+    slices.put(entry(4, 4), 450.0)
+    slices.forget(1000.0)
+    assert [slices.first(value(key)) for key in (1, 2, 3, 4)] == [None, None, None, value(4)]
 
 
 def test_an_entry_may_come_late() -> None:
