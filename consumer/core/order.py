@@ -71,7 +71,8 @@ class Order:
     def see(self, group: Group) -> None:
         """A group is new, has changed, or has come to its end."""
         if group.order is not self:
-            self._insert(group)
+            if group.size:
+                self._insert(group)
         elif not group.size:
             self._remove(group)
         elif abs(self._turn(group) - group.turn) > _MOVED * group.within_seconds:

@@ -53,6 +53,13 @@ def test_a_group_that_grows_moves_forward_and_one_that_ends_is_gone() -> None:
     assert titles(order) == ["B"]
 
 
+def test_a_group_that_ended_before_anybody_saw_it_takes_no_place() -> None:
+    ended = group(command("A"))
+    leave(ended, ended.first())
+    order = order_of(ended)
+    assert (len(order), order.rows) == (0, [])
+
+
 def test_a_group_that_hardly_changed_stays_where_it_is() -> None:
     grown = group(command("A"))
     order = order_of(grown)
