@@ -292,8 +292,11 @@ async def _read(listener: Listener, wire: _Wire) -> Reply:
 
 def _is_sending(connection: Connection) -> bool:
     """Whether the answer came before the whole request was out: what goes out next here is still its rest."""
-    transport = connection.transport
-    return transport is not None and transport.get_write_buffer_size() > 0
+    transport: asyncio.Transport | None = connection.transport
+    while transport is not None and not transport.get_write_buffer_size():
+        # TLS hands all that it has to the transport below, and does not count it any more. (uvloop hides that one.)
+        transport = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)
+    return transport is not None
 
 
 async def _bounded_body(content: aiohttp.StreamReader) -> bytes | None:

@@ -157,6 +157,43 @@ async def test_nothing_is_sent_over_tls_that_cannot_be_trusted(tmp_path: Path) -
         server.close()
 
 
+TWICE = """
+import asyncio, json, sys
+from consumer.sinks.http import Http, Reach, reach_to
+async def main():
+    room = Http(reach_to(Reach(3.0), sys.argv[1]))
+    print(json.dumps([repr(await room.post(sys.argv[1], bytes(16_000_000), {})) for _ in range(2)]))
+    await room.close()
+asyncio.run(main())
+"""
+
+
+async def test_over_tls_too_nothing_follows_a_request_that_was_answered_before_it_was_out(tmp_path: Path) -> None:
+    authority, over, came = Authority(tmp_path, "authority"), asyncio.Event(), 0
+
+    async def hasty(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal came
+        came += 1
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too large\r\nContent-Length: 2\r\n\r\n{}")
+        await over.wait()
+        writer.close()
+
+    pair = authority.pair("good", hosts=("localhost",))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pair.certificate, pair.key)
+    server = await asyncio.start_server(hasty, "127.0.0.1", 0, ssl=context)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", TWICE, f"https://localhost:{server.sockets[0].getsockname()[1]}/send",
+        stdout=subprocess.PIPE, env=os.environ | {"SSL_CERT_FILE": str(authority.certificate)},
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    assert [each.startswith("Reply(status=413") for each in json.loads(said)] == [True, True]
+    assert came == 2
+    over.set()
+    server.close()
+
+
 def test_the_library_s_own_context_verifies_and_speaks_tls_1_2_at_least() -> None:
     """We give it none of ours, and there is no option that would."""
     context = aiohttp.connector._SSL_CONTEXT_VERIFIED
