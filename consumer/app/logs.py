@@ -182,7 +182,9 @@ def _committing(fact: facts.TokenRefreshed) -> Line:
 
 
 TABLE: dict[type[facts.Fact], Line | Callable[[Any], Line]] = {
-    facts.RecordPlanned: Line(_DEBUG, "record_planned", ("topic", "event_type", "result", "reason", "commands")),
+    facts.RecordsPlanned: Line(
+        _DEBUG, "records_planned", ("topic", "event_type", "result", "reason", "records", "commands")
+    ),
     facts.RecordRepeated: Line(_DEBUG, "record_repeated", ("route", "state")),
     facts.CommandEnded: _ended,
     facts.CommandsParked: Line(_INFO, "commands_parked", ("reason", "count"), ("reason",)),

@@ -74,9 +74,9 @@ class Metrics:
 # --- the table --------------------------------------------------------------------------------------------------------
 
 
-def _record_planned(m: Families, fact: facts.RecordPlanned) -> None:
-    m.records.at(fact.lane, fact.topic, fact.result, fact.reason).inc()
-    m.events.at(fact.lane, fact.event_type, fact.result).inc()
+def _records_planned(m: Families, fact: facts.RecordsPlanned) -> None:
+    m.records.at(fact.lane, fact.topic, fact.result, fact.reason).inc(fact.records)
+    m.events.at(fact.lane, fact.event_type, fact.result).inc(fact.records)
     m.planned.at(fact.lane).inc(fact.commands)
 
 
@@ -190,7 +190,7 @@ def _add(family: Callable[[Families], Family[Count]], *names: str) -> Callable[[
 
 
 TABLE: dict[type[facts.Fact], Callable[[Families, Any], None]] = {
-    facts.RecordPlanned: _record_planned,
+    facts.RecordsPlanned: _records_planned,
     facts.RecordRepeated: _up(lambda m: m.repeated, "route", "state"),
     facts.CommandEnded: _command_ended,
     facts.CommandsParked: _add(lambda m: m.parked, "reason"),

@@ -19,6 +19,7 @@ from consumer.core.model import (
 
 # Bad recipients may stand in several batches at once; more different texts in a row are not refused because of them.
 _TEXTS = 4
+_ALL_TOLD = {Outcome.DELIVERED}
 
 
 class Refusal(NamedTuple):
@@ -116,21 +117,21 @@ class Bisection:
         return verdicts
 
     def follow(
-        self, told: Sequence[tuple[Command, Outcome | None]], refusal: Refusal | None, doubted: bool
+        self, commands: Sequence[Command], outcomes: Collection[Outcome | None], refusal: Refusal | None, doubted: bool
     ) -> frozenset[bytes]:
-        """A request has landed: its commands with their outcomes, and what was refused together. `doubted`: its answer
-        was lost. Returned are the ids of those who wait here for another part; the others end, or wait elsewhere."""
-        commands, outcomes = [command for command, _ in told], {outcome for _, outcome in told}
-        ids = frozenset(command.id for command in commands)
+        """A request has landed: its commands, the outcomes that there were, and what was refused together. `doubted`:
+        its answer was lost. Returned are the ids of those who wait here for another part; the others end, or wait
+        elsewhere."""
+        if outcomes == _ALL_TOLD:
+            self._accept(commands)
+            return frozenset()
+        ids = frozenset([command.id for command in commands])
         if refusal is not None:
             refused = frozenset(command.id for parcel in refusal.parcels for command in parcel.commands)
             if refused != ids:
                 self._left(commands, outcomes)
             self._refuse(refusal)
             return refused
-        if outcomes == {Outcome.DELIVERED}:
-            self._accept(commands)
-            return frozenset()
         if outcomes == {None} and not doubted and not self.refusing and self._returned(commands):
             return ids
         self._left(commands, outcomes)

@@ -48,7 +48,7 @@ class Admitted(NamedTuple):
     repeated: tuple[tuple[str, str], ...] = ()
 
 
-_NOTHING = Admitted()
+NOTHING = Admitted()
 
 
 class Desk:
@@ -74,7 +74,7 @@ class Desk:
         position = record.position
         if isinstance(plan, Ignored):
             self.ledger.open(position, 0)
-            return _NOTHING
+            return NOTHING
         if isinstance(plan, Rejected):
             self.ledger.open(position, 1)
             return Admitted(rejections=(plan.rejection,))
@@ -100,7 +100,7 @@ class Desk:
             else:
                 self._note(command, state, rejections, repeated)
         if not (ended or rejections or repeated):
-            return _NOTHING
+            return NOTHING
         return Admitted(tuple(ended), tuple(rejections), tuple(repeated))
 
     def _known(self, command: Command, position: Position) -> str | None:
@@ -230,10 +230,10 @@ class Desk:
         if self.closed:
             return ()
         ended: list[Ended] = []
-        told = list(zip(commands, outcomes, strict=True))
-        doubted = any(self.memory.doubtful(command.id) is not None for command in commands)
-        parted = self.bisection.follow(told, refused, doubted)
-        for command, outcome in told:
+        kinds = set(outcomes)
+        doubted = None in kinds and any(self.memory.doubtful(command.id) is not None for command in commands)
+        parted = self.bisection.follow(commands, kinds, refused, doubted)
+        for command, outcome in zip(commands, outcomes, strict=True):
             if command.id in parted or command.id not in self._books.live:
                 continue
             if outcome is None and self.memory.ended(command.id) is None:

@@ -16,15 +16,16 @@ class LaneFact:
 
 
 @value
-class RecordPlanned(LaneFact):
-    """A record was read and planned. `result` is planned, ignored or rejected; `reason` says why it is not planned."""
+class RecordsPlanned(LaneFact):
+    """Records of one type were read and planned together. `result` is planned, ignored or rejected; `reason` says why
+    they are not planned; `commands` is what came of all of them."""
 
     topic: str
     event_type: str
     result: str
     reason: str
+    records: int
     commands: int
-    age_seconds: float
 
 
 @value

@@ -44,8 +44,9 @@ class Floods:
         self._rule = rule
         self._recent: dict[str, _Recent] = {}
 
-    def see(self, source: str, reason: str | None) -> None:
-        """A record of the source was planned; `reason` is that of its dead letter, None where it was good."""
+    def see(self, source: str, reason: str | None) -> bool:
+        """A record of the source was planned; `reason` is that of its dead letter, None where it was good. Returned is
+        whether the source is flooded."""
         recent = self._recent.get(source)
         if recent is None:
             recent = self._recent[source] = _Recent(self._rule.of)
@@ -54,6 +55,7 @@ class Floods:
             recent.flooded = self._rule.stop
         elif 2 * recent.rejected < self._rule.rejected:
             recent.flooded = False
+        return recent.flooded
 
     def flood(self, source: str) -> Flood | None:
         """What is wrong with a source; None while nothing is."""
@@ -85,7 +87,7 @@ class _Recent:
         self.flooded = False
 
     def see(self, reason: str | None) -> None:
-        if len(self.last) == self.last.maxlen:
+        if self.rejected and len(self.last) == self.last.maxlen:
             self._count(self.last[0], -1)
         self.last.append(reason)
         self._count(reason, 1)

@@ -81,6 +81,8 @@ class Outbox:
         if thread is None:
             return
         self._threads.land(thread, rank)
+        if not self._held:
+            return
         for id_ in self._threads.waiting(thread):
             held = self._held.get(id_)
             if held is not None and not self._threads.holds(thread, held.rank):

@@ -1,11 +1,11 @@
 """Records in: polled, planned and admitted, as far as there is room, and slowly where a source is flooded by poison."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator
 
-from consumer.core.desk import Admitted, Desk
-from consumer.core.facts import OffsetsSkipped, RecordPlanned, RecordRepeated
+from consumer.core.desk import NOTHING, Admitted, Desk
+from consumer.core.facts import OffsetsSkipped, RecordRepeated, RecordsPlanned
 from consumer.core.flood import Floods
 from consumer.core.model import Ignored, Plan, Planned, Record, Rejected, TopicPartition, Trouble
 from consumer.core.ports import Extent
@@ -118,50 +118,44 @@ class Intake:
     def _admit_slice(self, topic: str, left: deque[Record]) -> None:
         """Take up the next records: first all are planned, then all admitted. To go to and fro between the two costs
         a quarter more, for the processor has forgotten the one when it comes back from the other."""
-        now = self._office.clock.now()
-        for plan in self._plans(left):
-            self._admit(left.popleft(), plan, now)
-            if self._floods.flood(topic) is not None:
-                return
-
-    def _plans(self, records: Iterable[Record]) -> list[Plan]:
-        """Of as many as may be planned at once."""
         time, plan = asyncio.get_running_loop().time, self._office.parts.planner.plan
         until = time() + PLAN_SECONDS
         plans: list[Plan] = []
-        for record in records:
+        for record in left:
             plans.append(plan(record))
             if time() > until:
                 break
-        return plans
+        self._admit(topic, left, plans)
 
-    def _admit(self, record: Record, plan: Plan, now: float) -> str | None:
-        """Take up a record; the reason, where nothing but dead letters came of it."""
-        admitted = self._desk.admit(record, plan, now)
+    def _admit(self, topic: str, left: deque[Record], plans: Iterable[Plan]) -> str | None:
+        """Take up the records that were planned, until they are a flood; the reason of the last one, where nothing but
+        dead letters came of it."""
+        now, told, poison = self._office.clock.now(), _Tally(), None
+        for plan in plans:
+            record = left.popleft()
+            admitted = self._desk.admit(record, plan, now)
+            told.see(plan)
+            if admitted is not NOTHING:
+                self._take_note(record, admitted)
+            poison = _poison(plan, admitted)
+            if self._floods.see(topic, poison):
+                break
+        self._reach(record)
+        for fact in told.facts(self._office.lane, topic):
+            self._office.parts.emit(fact)
+        return poison
+
+    def _reach(self, record: Record) -> None:
         partition = record.position.topic_partition
         self.expected[partition] = record.position.offset + 1
         self.last_timestamps[partition] = record.timestamp
-        self._tell_plan(record, plan, now)
+
+    def _take_note(self, record: Record, admitted: Admitted) -> None:
         report_ends(self._office, admitted.ended)
         for route, state in admitted.repeated:
             self._office.parts.emit(RecordRepeated(self._office.lane, route, state))
         for rejection in admitted.rejections:
             self.letters.put(record, rejection)
-        poison = _poison(plan, admitted)
-        self._floods.see(record.position.topic, poison)
-        return poison
-
-    def _tell_plan(self, record: Record, plan: Plan, now: float) -> None:
-        age = now - record.timestamp
-        lane, topic, emit = self._office.lane, record.position.topic, self._office.parts.emit
-        match plan:
-            case Planned():
-                count = len(plan.commands) + len(plan.ended)
-                emit(RecordPlanned(lane, topic, plan.event_type, "planned", "", count, age))
-            case Ignored(reason, event_type):
-                emit(RecordPlanned(lane, topic, event_type, "ignored", reason, 0, age))
-            case Rejected(rejection):
-                emit(RecordPlanned(lane, topic, "", "rejected", rejection.reason, 0, age))
 
     # --- floods -------------------------------------------------------------------------------------------------------
 
@@ -193,9 +187,7 @@ class Intake:
         loop = asyncio.get_running_loop()
         aside = self._aside[topic]
         while aside and loop.time() >= self._next_try[topic] and self._floods.flood(topic) is not None:
-            record = aside.popleft()
-            plan = self._office.parts.planner.plan(record)
-            if self._admit(record, plan, self._office.clock.now()) is not None:
+            if self._admit(topic, aside, [self._office.parts.planner.plan(aside[0])]) is not None:
                 self._next_try[topic] = loop.time() + self._settings.flood.probe_seconds
             self._wake()
             await asyncio.sleep(0)
@@ -216,6 +208,29 @@ class Intake:
         self._next_try.pop(topic, None)
         self._fruitless.pop(topic, None)
         self._office.board.clear(_flooded(topic))
+
+
+class _Tally:
+    """What was made of records that were taken up together."""
+
+    def __init__(self) -> None:
+        self._records: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._commands: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+
+    def see(self, plan: Plan) -> None:
+        match plan:
+            case Planned():
+                kind = plan.event_type, "planned", ""
+                self._commands[kind] += len(plan.commands) + len(plan.ended)
+            case Ignored():
+                kind = plan.event_type, "ignored", plan.reason
+            case Rejected():
+                kind = "", "rejected", plan.rejection.reason
+        self._records[kind] += 1
+
+    def facts(self, lane: str, topic: str) -> Iterator[RecordsPlanned]:
+        for kind, records in self._records.items():
+            yield RecordsPlanned(lane, topic, *kind, records, self._commands[kind])
 
 
 def _poison(plan: Plan, admitted: Admitted) -> str | None:

@@ -69,7 +69,7 @@ PROCESS = (
 
 # What a fact's own words do not say to somebody who reads a log.
 MEANS = {
-    "record_planned": "A record was read. `result`: planned, ignored or rejected, and why.",
+    "records_planned": "Records were read. `result`: planned, ignored or rejected, and why.",
     "record_repeated": "A command that is known already: it joined a live one, or had ended.",
     "commands_ended": "Commands got their one outcome. Warning where that is expired, refused or unknown.",
     "commands_parked": "Commands that wait long are durable in the journal, and their records settled.",

@@ -135,7 +135,7 @@ def test_labels_stay_bounded_whatever_comes(metrics: Metrics) -> None:
     """A hundred thousand names of types, reasons and topics add next to nothing."""
     before = len(samples(metrics))
     for number in range(100_000):
-        metrics.see(facts.RecordPlanned("app-push", f"t{number}", f"type.{number}", "rejected", f"r{number}", 0, 1.0))
+        metrics.see(facts.RecordsPlanned("app-push", f"t{number}", f"type.{number}", "rejected", f"r{number}", 1, 0))
     assert len(samples(metrics)) - before <= 40
 
 

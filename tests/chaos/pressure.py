@@ -24,7 +24,7 @@ from consumer.app.logs import configure
 from consumer.app.service import Options, Service
 from consumer.app.setup import Setup
 from consumer.app.wiring import OpenStreams, Streams
-from consumer.core.facts import CommandEnded, DeadLettered, Fact, LaneBlocked, LaneGauges, RecordPlanned
+from consumer.core.facts import CommandEnded, DeadLettered, Fact, LaneBlocked, LaneGauges, RecordsPlanned
 from consumer.core.model import Position, Record
 from consumer.core.ports import Emit
 from consumer.streams.lines import LinesDeadLetters, LinesJournal
@@ -131,9 +131,9 @@ class Standing:
 
     def see(self, fact: Fact) -> None:
         match fact:
-            case RecordPlanned():
+            case RecordsPlanned():
                 self.planned += fact.commands
-                self.rejected += fact.result == "rejected"
+                self.rejected += fact.records * (fact.result == "rejected")
             case CommandEnded():
                 self.ends[fact.outcome.value] = self.ends.get(fact.outcome.value, 0) + fact.count
             case DeadLettered():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from consumer.core.facts import CommandEnded, CommandsReleased, RecordPlanned
+from consumer.core.facts import CommandEnded, CommandsReleased, RecordsPlanned
 from consumer.core.model import Capacity, Unsure
 from consumer.engine.view import LaneView
 from tests.engine.harness import Process, World, people, seconds
@@ -87,7 +87,7 @@ async def test_who_hands_the_lane_over_has_told_where_everybody_went() -> None:
     await seconds(60)
     first.wire.mend()
     await seconds(30)
-    planned = sum(fact.commands for fact in first.said(RecordPlanned))
+    planned = sum(fact.commands for fact in first.said(RecordsPlanned))
     ended = sum(fact.count for fact in first.said(CommandEnded))
     released = sum(fact.count for fact in first.said(CommandsReleased))
     assert released > 0

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from consumer.core.control import Order, order_row
-from consumer.core.facts import DeadLettered, LaneBlocked, LaneUnblocked, RecordPlanned
+from consumer.core.facts import DeadLettered, LaneBlocked, LaneUnblocked, RecordsPlanned
 from consumer.core.flood import FloodRule
 from consumer.core.model import TopicPartition
 from tests.engine.harness import CONTROL, LETTERS, SOURCE, Process, World, broker_now, people, seconds
@@ -126,7 +126,7 @@ async def test_where_the_configuration_lets_poison_pass_letters_keep_their_pace(
     # Of a partition with two hundred letters to write nothing more is read: at most one poll lies in memory.
     read, written = Counter[int](), Counter[int]()
     for fact in process.facts:
-        read[0] += isinstance(fact, RecordPlanned)
+        read[0] += fact.records if isinstance(fact, RecordsPlanned) else 0
         written[0] += isinstance(fact, DeadLettered)
         assert read[0] - written[0] <= 200 + 500
     await process.stop()

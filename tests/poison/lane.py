@@ -7,7 +7,7 @@ import time
 import tracemalloc
 from dataclasses import dataclass, field
 
-from consumer.core.facts import CommandEnded, DeadLettered, Fact, RecordPlanned
+from consumer.core.facts import CommandEnded, DeadLettered, Fact, RecordsPlanned
 from consumer.core.model import Record, TopicPartition
 from consumer.core.plan import LaneProfile, Planner
 from consumer.core.profile import ShopProfile
@@ -35,8 +35,8 @@ class Seen:
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
 
-    def planned(self, result: str) -> list[RecordPlanned]:
-        return [fact for fact in self.facts if isinstance(fact, RecordPlanned) and fact.result == result]
+    def planned(self, result: str) -> list[RecordsPlanned]:
+        return [fact for fact in self.facts if isinstance(fact, RecordsPlanned) and fact.result == result]
 
     @property
     def buried(self) -> list[DeadLettered]:
