@@ -127,7 +127,7 @@ def _share_rows(setup: Setup, topics: Mapping[str, TopicState]) -> Iterator[Row]
         if config.shares is None or not counts:
             continue
         if config.shares > most:
-            detail = f"{config.shares} of them, and no source has more than {most} partitions: some stand idle"
+            detail = f"{config.shares} shares, but no source has more than {most} partitions: some shares stand idle"
             yield Row(f"lane {lane}", "shares", "warning", detail, "give the sources more partitions")
         if len(set(counts.values())) > 1:
             told = ", ".join(f"{name} has {count}" for name, count in counts.items())

@@ -303,7 +303,7 @@ def _has(share: Share, position: Position) -> bool:
     """Whether a record is the share's. Raises RangeError where that cannot be known: a line may not say what it was."""
     if share.of > 1 and position.topic == LINES_TOPIC:
         raise RangeError(
-            f"line {position.offset + 1} does not say which topic and partition it was of, and {share.lane} has "
-            "shares, each of which knows whom it has told of its own partitions: bring it back through its topic"
+            f"line {position.offset + 1} does not say which topic and partition it came from, and {share.lane} has "
+            "shares, each of which knows only whom it has told of its own partitions: replay the topic instead"
         )
     return share.has(position.topic, position.partition)

@@ -182,7 +182,7 @@ def test_a_line_that_says_nothing_of_its_partition_is_no_share_s(tmp_path: Path)
     ("partitions", "told"),
     [
         ({"shop.orders": 8, "shop.bonuses": 8}, []),
-        ({"shop.orders": 3, "shop.bonuses": 3}, ["4 of them, and no source has more than 3 partitions"]),
+        ({"shop.orders": 3, "shop.bonuses": 3}, ["4 shares, but no source has more than 3 partitions"]),
         ({"shop.orders": 8, "shop.bonuses": 6}, ["shop.orders has 8, shop.bonuses has 6 partitions"]),
         ({}, []),
     ],

@@ -25,7 +25,7 @@ def check(
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are mistakes too.")] = False,
     without_secrets: Annotated[
-        bool, typer.Option("--without-secrets", help="This machine has no keys, and need not: no warning of that.")
+        bool, typer.Option("--without-secrets", help="This machine has no keys and needs none: no warning of that.")
     ] = False,
     against: Against = None,
 ) -> None:
