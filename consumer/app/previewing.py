@@ -1,6 +1,6 @@
 """What people would read of an event: each wording in each language, its lengths, what makes it unique, its reach."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,29 +16,15 @@ from consumer.core.routes import LoadedRoute
 from consumer.core.showing import Showing, Shown
 from consumer.core.wordings import Unrendered
 from consumer.sinks.base import limits_of
-from consumer.sinks.texts import Lengths
+from consumer.sinks.texts import Lengths, Measure
 from schemas.envelope import Event
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """How long one part of a message is, beside what its lane's provider shows of it. `unit`: letters or bytes."""
-
-    provider: str
-    part: str
-    length: int
-    most: int
-    unit: str = "letters"
-
-    @property
-    def over(self) -> bool:
-        return self.length > self.most
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One wording in one language. `problem`: why it cannot be said, in the place of a message. `unique`: the fields
-    for which everybody gets a text of their own. `texts` and `people_a_minute` are estimates; None is no bound."""
+    for which everybody gets a text of their own. `texts` and `people_a_minute` are estimates; None is no bound. `bars`:
+    how long its parts are, beside what its lane's provider shows."""
 
     locale: str
     level: int
@@ -48,7 +34,8 @@ class Step:
     fields: tuple[str, ...]
     texts: float | None
     people_a_minute: float | None
-    bars: tuple[Bar, ...]
+    provider: str
+    bars: tuple[Measure, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +117,7 @@ def _reach(loaded: LoadedRoute, facts: LaneFacts) -> Mapping[tuple[str, int], Es
 
 
 def _step(shown: Shown, estimate: Estimate | None, limits: tuple[str, Lengths]) -> Step:
+    provider, lengths = limits
     message = shown.made if isinstance(shown.made, Message) else None
     problem = f"{shown.made.part}: {shown.made.detail}" if isinstance(shown.made, Unrendered) else ""
     return Step(
@@ -141,16 +129,13 @@ def _step(shown: Shown, estimate: Estimate | None, limits: tuple[str, Lengths]) 
         estimate.fields if estimate else (),
         None if estimate is None or estimate.is_unique else estimate.texts,
         _finite(estimate.pushes_per_minute) if estimate else None,
-        tuple(_bars(message, *limits)) if message else (),
+        provider,
+        tuple(lengths.measures(message)) if message else (),
     )
 
 
 def _finite(value: float) -> float | None:
     return None if value == float("inf") else value
-
-
-def _bars(message: Message, provider: str, lengths: Lengths) -> Iterator[Bar]:
-    return (Bar(provider, *measure) for measure in lengths.measures(message))
 
 
 def previews_of(

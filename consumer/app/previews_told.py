@@ -1,17 +1,17 @@
 """Previews in a terminal: each wording as a phone shows it, with a bar for each length, and what it can reach."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
-from consumer.app.previewing import Bar, Preview, Step
+from consumer.app.previewing import Preview, Step
 from consumer.app.told import PHONE_WIDTH, Output, as_json, console, say
 from consumer.core.model import Message
 from consumer.core.showing import level_name
+from consumer.sinks.texts import Measure
 
 BAR_WIDTH = 20
 
@@ -46,7 +46,7 @@ def documents(preview: Preview) -> Iterator[dict[str, Any]]:
             "fields": list(step.fields),
             "texts": step.texts,
             "people_a_minute": step.people_a_minute,
-            "lengths": [asdict(bar) | {"over": bar.over} for bar in step.bars],
+            "lengths": [{"provider": step.provider, **bar._asdict(), "over": bar.over} for bar in step.bars],
         }
 
 
@@ -82,9 +82,9 @@ def lines_of(step: Step) -> Iterator[str]:
     if step.message is not None:
         title = f"title {len(step.message.title)}, " if step.message.title else ""
         yield f"{title}text {len(step.message.text)} characters"
-    width = max((len(f"{bar.provider} {bar.part}") for bar in step.bars), default=0)
+    width = max((len(f"{step.provider} {bar.part}") for bar in step.bars), default=0)
     for bar in step.bars:
-        name = f"{bar.provider} {bar.part}".ljust(width)
+        name = f"{step.provider} {bar.part}".ljust(width)
         unit = "" if bar.unit == "letters" else f" {bar.unit}"
         yield f"{name}  {drawn(bar)} {bar.length} of {bar.most}{unit}{', cut off on a phone' if bar.over else ''}"
     if step.unique:
@@ -97,7 +97,7 @@ def lines_of(step: Step) -> Iterator[str]:
         yield f"reaches {step.people_a_minute:,.0f} people a minute in time"
 
 
-def drawn(bar: Bar) -> str:
+def drawn(bar: Measure) -> str:
     """A bar of twenty places."""
     full = min(BAR_WIDTH, round(BAR_WIDTH * bar.length / bar.most))
     return ("█" * full).ljust(BAR_WIDTH, "░") if not bar.over else "▓" * BAR_WIDTH
