@@ -23,9 +23,9 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from consumer.core.value import value
 from consumer.sinks.egress import Resolver, is_forbidden
 from consumer.sinks.listener import BODY_LIMIT_BYTES, Heads, Listener
+from consumer.sinks.listener import Reply as Reply
 from consumer.sinks.time_limit import TimeLimit
 
 CONNECT_SECONDS = 3.0
@@ -53,16 +53,6 @@ class Origin(NamedTuple):
     scheme: str
     host: str
     port: int
-
-
-@value
-class Reply:
-    """A whole answer. `body` is empty where it was larger than 64 KiB (`oversize`); header names are in lower case."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
-    oversize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,10 +262,7 @@ async def _answer(connection: Connection, request: bytes, wire: _Wire) -> Reply:
     asked = listener.ask()
     wire.sent = True
     transport.write(request)
-    plain = await asked
-    if plain is not None:
-        return Reply(plain.status, plain.headers, plain.body)
-    return await _read(listener, wire)
+    return await asked or await _read(listener, wire)
 
 
 async def _read(listener: Listener, wire: _Wire) -> Reply:

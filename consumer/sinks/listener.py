@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import HttpResponseParser, RawResponseMessage
@@ -21,12 +21,13 @@ _BODILESS = frozenset({204, 304})
 
 
 @value
-class Plain:
-    """An answer whose body has a length that is told, in no encoding, on a connection that stays."""
+class Reply:
+    """A whole answer. `body` is empty where it was larger than 64 KiB (`oversize`); header names are in lower case."""
 
     status: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    oversize: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +50,14 @@ class Heads:
         self._kept = kept
         self._known: dict[bytes, _Head] = {}
 
-    def plain(self, data: bytes) -> Plain | None:
-        """The answer, where these bytes are just one that is plain."""
+    def plain(self, data: bytes) -> Reply | None:
+        """The answer, where these bytes are just one that is plain: its body has a length that is told, and is in no
+        encoding, and its connection stays."""
         text, ends, body = data.partition(_HEAD_ENDS)
         head = self._known.get(text) or self._read(text)
         if head.headers is None or head.length != len(body) or not ends:
             return None
-        return Plain(head.status, head.headers, body)
+        return Reply(head.status, head.headers, body)
 
     def _read(self, text: bytes) -> _Head:
         head = self._parsed(text)
@@ -98,9 +100,9 @@ class Listener(ResponseHandler):
     def __init__(self, loop: asyncio.AbstractEventLoop, heads: Heads) -> None:
         super().__init__(loop)
         self._heads = heads
-        self._asked: asyncio.Future[Plain | None] | None = None
+        self._asked: asyncio.Future[Reply | None] | None = None
 
-    def ask(self) -> "asyncio.Future[Plain | None]":
+    def ask(self) -> "asyncio.Future[Reply | None]":
         """The next answer, if it is a plain one that comes in one piece; None: `read` it, or what became of it."""
         # The parser of an earlier answer would take what comes for a further one.
         self._parser = None
@@ -124,6 +126,6 @@ class Listener(ResponseHandler):
             _answer(asked, None)
 
 
-def _answer(asked: "asyncio.Future[Plain | None]", plain: Plain | None) -> None:
+def _answer(asked: "asyncio.Future[Reply | None]", plain: Reply | None) -> None:
     if not asked.done():
         asked.set_result(plain)

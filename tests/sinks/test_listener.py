@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiohttp import ClientOSError
 
-from consumer.sinks.listener import BODY_LIMIT_BYTES, HEADS_KEPT, Heads, Listener, Plain
+from consumer.sinks.listener import BODY_LIMIT_BYTES, HEADS_KEPT, Heads, Listener, Reply
 
 KEPT = ("content-type", "retry-after")
 PLAIN = [
@@ -51,7 +51,7 @@ def listener(heads: Heads | None = None) -> Listener:
     return made
 
 
-async def slowly(answer: bytes) -> Plain:
+async def slowly(answer: bytes) -> Reply:
     """What aiohttp makes of it, byte by byte."""
     reading = listener()
     asked = reading.ask()
@@ -59,7 +59,7 @@ async def slowly(answer: bytes) -> Plain:
         reading.data_received(bytes([byte]))
     assert await asked is None
     message, content = await reading.read()
-    return Plain(
+    return Reply(
         message.code, {name: message.headers[name] for name in KEPT if name in message.headers}, await content.read()
     )
 
@@ -116,8 +116,8 @@ async def test_a_connection_that_ends_before_its_answer_says_so_to_who_reads() -
 async def test_heads_that_are_kept_are_bounded() -> None:
     heads = Heads(KEPT)
     for number in range(3 * HEADS_KEPT):
-        assert heads.plain(b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number) == Plain(200, {}, b"")
+        assert heads.plain(b"HTTP/1.1 200 OK\r\nX-Id: %d\r\nContent-Length: 0\r\n\r\n" % number) == Reply(200, {}, b"")
     assert len(heads._known) <= HEADS_KEPT
     long = b"HTTP/1.1 200 OK\r\nX-Id: %b\r\nContent-Length: 0\r\n\r\n" % (b"a" * 4000)
-    assert heads.plain(long) == Plain(200, {}, b"")
+    assert heads.plain(long) == Reply(200, {}, b"")
     assert not any(len(known) > 2048 for known in heads._known)
