@@ -16,6 +16,10 @@ from consumer.engine.settings import LaneSettings
 POLL_SECONDS = 0.5
 # To admit what was planned in this time takes about as long again, and then others have their turn.
 PLAN_SECONDS = 0.005
+# Without a quota: who has more ready than the next rounds of requests can carry reads on slowly. Whoever sends is not
+# held up then, and finds what it sends still at hand.
+AHEAD_ROUNDS = 4
+REST_SECONDS = 0.020
 TROUBLE_PAUSE_SECONDS = 1.0
 # Ends that the journal has not yet, because it takes nothing: so many are about 50 MiB.
 UNWRITTEN_ENDS = 50_000
@@ -110,10 +114,20 @@ class Intake:
                 self._put_aside(topic, left)
                 break
             self._admit_slice(topic, left)
-            if left:
-                self._wake()
+            self._wake()
+            if self._far_ahead:
+                await asyncio.sleep(REST_SECONDS)
+            elif left:
                 await asyncio.sleep(0)
         self._wake()
+
+    @property
+    def _far_ahead(self) -> bool:
+        """Whether so much waits that whoever sends needs the processor more than whoever reads; with a quota it needs
+        little, and requests that are not full yet may still be filled by what is read."""
+        capacity, rounds = self._office.parts.sink.capacity, AHEAD_ROUNDS * self._settings.in_flight
+        enough = rounds * capacity.parcels * capacity.recipients
+        return self._settings.quota is None and self._desk.outbox.waiting > enough
 
     def _admit_slice(self, topic: str, left: deque[Record]) -> None:
         """Take up the next records: first all are planned, then all admitted. To go to and fro between the two costs

@@ -78,3 +78,23 @@ async def test_a_partition_with_nine_tenths_of_all_records_leaves_the_others_hal
     assert told.total() >= 80 * 80
     assert min(told[key[partition]] for partition in (1, 2, 3)) >= 0.5 * told.total() / 4
     await process.kill()
+
+
+@pytest.mark.parametrize(("quota", "slowly"), [(None, True), (Quota(10, 60.0), False)], ids=["none", "quota"])
+def test_who_has_enough_to_send_reads_on_slowly_where_no_quota_makes_it_wait(quota: Quota | None, slowly: bool) -> None:
+    @virtual
+    async def run() -> None:
+        world = World(partitions=1)
+        world.provider.hanging.clear()
+        process = world.process(quota=quota, capacity=Capacity(1, 1)).start()
+        await seconds(3)
+        for number in range(20_000):
+            world.publish(id=f"e{number}", to=f"u{number}", text=f"text {number}")
+        await seconds(0.2)
+        early = process.lane.view().waiting
+        await seconds(2)
+        assert (0 < early < 10_000) == slowly
+        assert process.lane.view().waiting >= 19_000
+        await process.stop()
+
+    run()
