@@ -13,7 +13,7 @@ _STALE_FACTOR = 2
 _STALE_ROOM = 64
 
 # A route that wants no wait at all still needs a scale for its slack.
-_LEAST_WITHIN_SECONDS = 0.001
+LEAST_WITHIN_SECONDS = 0.001
 
 GroupKey = tuple[tuple[Message, ...], OnUnsure, float, float, bool, tuple[bool, ...]]
 
@@ -64,7 +64,7 @@ class Group:
         self.terms: Terms = command.terms
         # Asked for at every decision, so not looked up each time.
         self.weight = command.terms.weight
-        self.within_seconds = max(command.terms.deliver_within_seconds, _LEAST_WITHIN_SECONDS)
+        self.within_seconds = max(command.terms.deliver_within_seconds, LEAST_WITHIN_SECONDS)
         self.source = command.source
         self.size = 0
         self.oldest = command.arrived

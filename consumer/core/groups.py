@@ -7,11 +7,13 @@ from itertools import count
 from operator import attrgetter
 
 from consumer.core.explain import Waiting, explained
+from consumer.core.glimpse import Glimpse
 from consumer.core.group import Group, GroupKey, group_key
+from consumer.core.index import Index
 from consumer.core.model import Capacity, Command, Message
 from consumer.core.order import KeepsOrder, Order
 from consumer.core.room import Room
-from consumer.core.shelf import Live, Shelf
+from consumer.core.shelf import Live, Loners, Shelf
 from consumer.core.sizes import Sizes
 from consumer.core.turn import Choice, Moment, Policy
 
@@ -21,8 +23,10 @@ _MANY_GROUPS = 1000
 _BRISK_SECONDS = _LINE_SECONDS = 2.0
 _MANY_UNCOUNTED = 1000
 
+_NUMBER = attrgetter("number")
 
-class Groups:
+
+class Groups(Loners):
     """Whoever stands in one has it as `Live.group`."""
 
     def __init__(self, live: Shelf, room: Room, policy: Policy) -> None:
@@ -43,6 +47,11 @@ class Groups:
         self._merges = True
         self._line: list[Choice] = []
         self._ranked_at = -math.inf
+        # The ids of those that are alone in a folded group, by what it says.
+        self._folded = Index()
+        # Whether they stand in another order than that in which they began.
+        self._unordered = False
+        live.loners = self
 
     # --- who comes and goes -------------------------------------------------------------------------------------------
 
@@ -67,7 +76,7 @@ class Groups:
 
     def _group_for(self, command: Command) -> Group:
         message = command.wordings[0]
-        alike = self._alike.get(message)
+        alike = self._saying(message)
         if alike is None:
             group = self._alike[message] = self._begin(command)
             return group
@@ -92,6 +101,7 @@ class Groups:
     def _end(self, group: Group) -> None:
         self._changed(group, self._uncounted.pop(group))
         del self._live.groups[group.number]
+        self._unordered = self._unordered and len(self) > 0
         alike = self._alike[group.message]
         if not isinstance(alike, Group):
             del alike[group.key]
@@ -99,7 +109,7 @@ class Groups:
             del self._alike[group.message]
         self._room.remove_group(group)
         if len(self) < self._many // 2:
-            self._order = None
+            self._forget_order()
 
     def count(self) -> None:
         """Have the order know how they stand; whoever asks about the order does it before."""
@@ -123,6 +133,12 @@ class Groups:
                 if group.size:
                     self._order.see(group)
 
+    def _forget_order(self) -> None:
+        """Those that were folded with their place in it are whole again."""
+        self._order = None
+        for glimpse in list(self._live.loners_folded()) if self._folded else ():
+            self.whole(glimpse)
+
     def clear(self) -> None:
         """Forget the last line, now that nobody is left."""
         self._line.clear()
@@ -130,28 +146,69 @@ class Groups:
     # --- how they stand -----------------------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self._live.groups)
+        return len(self._live.groups) + len(self._folded)
 
     def __iter__(self) -> Iterator[Group]:
-        return iter(self._live.groups.values())
+        """In the order in which they began; of those that are folded a glimpse."""
+        groups = self._live.groups.values()
+        folded = self._live.loners_folded() if self._folded else ()
+        return iter(sorted([*groups, *folded], key=_NUMBER) if self._unordered else groups)
 
     @property
     def oldest(self) -> float | None:
         """The earliest arrival of what is open. Asked about once a second: to keep it at hand costs more."""
-        return min(map(attrgetter("oldest"), self), default=None)
+        folded = (self._live.oldest_folded(),) if self._folded else ()
+        return min([group.oldest for group in self._live.groups.values()] + [*folded], default=None)
 
     def saying(self, choice: Choice) -> Iterable[Group]:
         """Those for which the choice's message is their full wording."""
-        alike = self._alike.get(choice.message)
+        alike = self._saying(choice.message)
         if alike is None:
             return ()
         groups = (alike,) if isinstance(alike, Group) else alike.values()
         return [group for group in groups if group.terms.on_unsure is choice.on_unsure]
 
+    def _saying(self, message: Message) -> Group | dict[GroupKey, Group] | None:
+        alike = self._alike.get(message)
+        if alike is None and self._folded:
+            for id_ in self._folded.find(hash(message)):
+                self._live.command(id_)  # which makes it whole
+            alike = self._alike.get(message)
+        return alike
+
     def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
         """How long they take in full detail, one request a gap."""
         self.count()
         return -(-self._sizes.places(capacity.recipients) // capacity.parcels) * gap_seconds
+
+    # --- folded with their only command -------------------------------------------------------------------------------
+
+    def fold(self, group: Group, id_: bytes) -> bool:
+        """One that stands in the order, and alone says what it says, needs no object of its own."""
+        if self._order is None or self._alike.get(group.message) is not group:
+            return False
+        if group in self._uncounted:
+            self.count()
+        del self._alike[group.message], self._live.groups[group.number]
+        self._folded.add(hash(group.message), id_)
+        self._unordered = True
+        return True
+
+    def unfold(self, group: Group, id_: bytes) -> None:
+        self._folded.remove(hash(group.message), id_)
+        self._alike[group.message] = self._live.groups[group.number] = group
+        if self._order is not None:
+            self._order.resume(group)
+
+    def whole(self, group: Group) -> Group:
+        """The group itself, for a glimpse of it; an empty one where it has left."""
+        if not isinstance(group, Glimpse):
+            return group
+        live = None if group.only is None else self._live.get(group.only)
+        if live is None or live.group is None:
+            group.size = 0
+            return group
+        return live.group
 
     # --- the line -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +220,7 @@ class Groups:
         if not self._merges and self._keeper is not None:
             self._many = 0
         if self._merges and self._order is not None and not self._order.merges:
-            self._order = None
+            self._forget_order()
         self._keep_order()
         if not brisk or len(self) <= self._many:
             return self._policy.line(tuple(self), moment)

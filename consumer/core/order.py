@@ -81,6 +81,10 @@ class Order:
         elif group.shown is not group.only:
             self._rename(group)
 
+    def resume(self, group: Group) -> None:
+        """Of a group of one there was no object for a while; it stands where it stood."""
+        group.order, group.turn = self, self._turn(group)
+
     def _turn(self, group: Group) -> float:
         return group.oldest + group.within_seconds * self._patience / (self._patience + group.size)
 

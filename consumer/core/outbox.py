@@ -99,9 +99,16 @@ class Outbox:
         nobody loses detail by it; and who is told once anyway is told for all commands that the message serves.
         """
         self._sweep(now)
-        request = Request(capacity)
+        self.live.still = True
+        try:
+            return self._bound(Moment(now, gap_seconds, capacity), Request(capacity))
+        finally:
+            self.live.still = False
+
+    def _bound(self, moment: Moment, request: Request) -> tuple[Parcel, ...]:
+        capacity = moment.capacity
         choices: list[Choice] = []
-        for choice in self._groups.choices(Moment(now, gap_seconds, capacity)):
+        for choice in self._groups.choices(moment):
             if not choices or fits(choice, choices[0], capacity):
                 parcel = self._parcel(choice, request.room)
                 if parcel is not None:
@@ -119,10 +126,10 @@ class Outbox:
         """Bind a request that only finds out how the provider is: the smallest group of the most urgent priority, in
         its finest wording. Empty when nothing is open but the texts `besides`."""
         self._sweep(now)
-        groups = [group for group in self.groups() if group.message not in besides]
-        if not groups:
+        groups = sorted(self.groups(), key=lambda group: (-group.weight, group.size, group.oldest))
+        least = next((group for group in groups if group.message not in besides), None)
+        if least is None:
             return ()
-        least = min(groups, key=lambda group: (-group.weight, group.size, group.oldest))
         parcel = self._parcel(Choice((least,), least.message, 0, least.size), Request(capacity).room)
         return () if parcel is None else (parcel,)
 
@@ -299,8 +306,9 @@ class Outbox:
 
     def _parcel(self, choice: Choice, capacity: int) -> Parcel | None:
         """The parcel of a choice, or nothing where an earlier parcel has taken all of it."""
-        chosen = [group for group in choice.groups if group.size]
-        others = [group for group in self._groups.saying(choice) if group not in choice.groups]
+        wanted = list(map(self._groups.whole, choice.groups))
+        chosen = [group for group in wanted if group.size]
+        others = [group for group in self._groups.saying(choice) if group not in wanted]
         told: set[str] = set()
         commands: list[Command] = []
         room = capacity if choice.most is None else min(capacity, choice.most)

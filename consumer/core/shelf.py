@@ -1,34 +1,22 @@
 """Every live command once, by its id: whole while it is new or under way, and folded small while it waits for long."""
 
+import math
 from collections import deque
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import IntEnum, auto
-from struct import Struct, error
-from typing import Generic, TypeVar
 
+from consumer.core import folds
+from consumer.core.folds import Folds, State
+from consumer.core.glimpse import Glimpse
 from consumer.core.group import Group
-from consumer.core.model import Command, Position, Quiet, Terms
+from consumer.core.model import Command, Position, Quiet
 from consumer.core.threads import Threads
 
-# Up to so many are all whole: to fold and unfold one takes 4 µs. Of more, this part is whole, those that came last.
+# Up to so many are all whole: to fold and unfold one takes up to 20 µs. Of more, so many are whole, those that came
+# last.
 _ALL_WHOLE = 8192
-_LAST = 1 / 32
-# Digest, thread, rank, arrived, deadline, numbers of the group and of the kind, the place and whether there is a
-# thread, how many positions, and how many of them are settled. Behind it the positions, and then the recipient.
-_FOLD = Struct("<4sQqddIHBBB")
-_THREADED = 0x80
-# The number of the partition, and the offset in five bytes: a thousand billion records.
-_POSITION = Struct("<HBI")
-_LOW, _LOW_BITS = 0xFFFFFFFF, 32
-_RANK, _DEADLINE, _GROUP, _KIND = Struct("<12xq"), Struct("<28xd"), Struct("<36xI"), Struct("<40xH")
-# What a text of JSON may hold, UTF-8 may not.
-_TEXT = ("utf-8", "surrogatepass")
-
-Kind = tuple[Terms, str, Quiet | None]
-"""What many commands share: terms, source, quiet hours."""
-
-Thing = TypeVar("Thing", bound=Hashable)
+_LAST_WHOLE = 256
 
 
 class Place(IntEnum):
@@ -58,19 +46,33 @@ class Live:
     group: Group | None = None
 
 
+class Loners:
+    """Whoever knows the groups, and may let one be folded with its only command. Of itself it lets none."""
+
+    def fold(self, group: Group, id_: bytes) -> bool:
+        """It is let go of; False where it has to stay whole."""
+        return False
+
+    def unfold(self, group: Group, id_: bytes) -> None:
+        """It is whole again, as another object."""
+
+
 class Shelf:
     """A mapping of live commands by id. Only what is open in a group is ever folded; who asks for it gets it whole,
     and may change it until somebody asks for another one."""
 
-    def __init__(self, all_whole: int = _ALL_WHOLE) -> None:
+    def __init__(self, all_whole: int = _ALL_WHOLE, last_whole: int = _LAST_WHOLE) -> None:
         self._all_whole = all_whole
-        self._last = int(_LAST * all_whole)
+        self._last_whole = last_whole
         self.groups: dict[int, Group] = {}
         self.threads = Threads(self.rank)
+        self.loners = Loners()
+        # Nothing is folded while a request has groups in its hands.
+        self.still = False
         self._lives: dict[bytes, Live | bytes] = {}
         self._whole: deque[bytes] = deque()
-        self._kinds: _Numbered[Kind] = _Numbered()
-        self._partitions: _Numbered[tuple[str, int]] = _Numbered()
+        self._folds = Folds()
+        self._oldest: float | None = None
 
     def __len__(self) -> int:
         return len(self._lives)
@@ -108,42 +110,58 @@ class Shelf:
         return self[id_].command
 
     def look(self, id_: bytes) -> Group | None:
-        """The group in which a command is open."""
-        live = self.get(id_)
-        return None if live is None else live.group
+        """The group in which a command is open, or a glimpse of one that is folded."""
+        live = self._lives.get(id_)
+        if isinstance(live, Live):
+            return live.group
+        if live is None:
+            return None
+        return Glimpse(self, self._folds, id_, live) if folds.is_alone(live) else self.groups[folds.group_number(live)]
+
+    def loners_folded(self) -> Iterator[Glimpse]:
+        """Of all groups that are folded."""
+        for id_, live in self._lives.items():
+            if isinstance(live, bytes) and folds.is_alone(live):
+                yield Glimpse(self, self._folds, id_, live)
+
+    def oldest_folded(self) -> float:
+        """The earliest arrival in a group that is folded. It is looked for again only after the one that had it is
+        whole."""
+        if self._oldest is None:
+            lives = self._lives.values()
+            arrivals = [folds.arrived(each) for each in lives if isinstance(each, bytes) and folds.is_alone(each)]
+            self._oldest = min(arrivals, default=math.inf)
+        return self._oldest
 
     def stands_in(self, id_: bytes, group: Group) -> bool:
         """Whether the command is open in that group."""
         live = self._lives.get(id_)
         if isinstance(live, bytes):
-            return bool(_GROUP.unpack_from(live)[0] == group.number)
+            return folds.group_number(live) == group.number
         return live is not None and live.group is group
 
     def rank(self, id_: bytes) -> int:
         live = self._lives[id_]
-        return int(_RANK.unpack_from(live)[0]) if isinstance(live, bytes) else live.command.rank
+        return folds.rank(live) if isinstance(live, bytes) else live.command.rank
 
     def open_until(self, id_: bytes) -> float | None:
         """The deadline of what is open; None of anything else."""
         live = self._lives.get(id_)
         if isinstance(live, bytes):
-            return float(_DEADLINE.unpack_from(live)[0])
+            return folds.deadline(live)
         return None if live is None or live.group is None else live.command.deadline
 
     def of_quiet(self, quiets: Collection[Quiet]) -> Iterator[bytes]:
         """Those that have one of these quiet hours."""
         for id_, live in self._lives.items():
-            if (self._quiet(live) if isinstance(live, bytes) else live.command.quiet) in quiets:
+            if (self._folds.kind(live)[2] if isinstance(live, bytes) else live.command.quiet) in quiets:
                 yield id_
-
-    def _quiet(self, folded: bytes) -> Quiet | None:
-        return self._kinds.things[int(_KIND.unpack_from(folded)[0])][2]
 
     def open_records(self) -> Iterator[tuple[bytes, list[Position]]]:
         """Each with the records that it keeps from being settled."""
         for id_, live in self._lives.items():
             if isinstance(live, bytes):
-                yield id_, self._positions(live)[live[_FOLD.size - 1] :]
+                yield id_, self._folds.open_positions(live)
             else:
                 yield id_, live.positions[live.settled :]
 
@@ -153,8 +171,10 @@ class Shelf:
         """It is in a group, and may be folded when enough others have come after it."""
         whole = self._whole
         whole.append(id_)
+        if self.still:
+            return
         if len(self._lives) > self._all_whole:
-            for _ in range(min(2, len(whole) - self._last)):
+            for _ in range(min(2, len(whole) - self._last_whole)):
                 oldest = whole.popleft()
                 if oldest != id_:
                     self._fold(oldest)
@@ -165,66 +185,36 @@ class Shelf:
         live = self._lives.get(id_)
         if not isinstance(live, Live) or live.group is None:
             return
-        command, positions = live.command, live.positions
-        kind = self._kinds.number((command.terms, command.source, command.quiet))
-        try:
-            fixed = _FOLD.pack(
-                command.digest, command.thread or 0, command.rank, command.arrived, command.deadline,
-                live.group.number, kind, live.place | (0 if command.thread is None else _THREADED),
-                len(positions), live.settled,
-            )  # fmt: skip
-            placed = [self._placed(position) for position in positions]
-        except error:
-            return  # Some number is too great: it stays whole.
-        self._lives[id_] = b"".join((fixed, *placed, command.recipient.encode(*_TEXT)))
-        if command.thread is not None:
-            self.threads.fold(command.thread, id_)
+        command, group = live.command, live.group
+        alone = group.only == id_ and self.loners.fold(group, id_)
+        folded = self._folds.fold(command, group, live.positions, State(live.place, live.settled, alone))
+        if folded is not None:
+            self._lives[id_] = folded
+            if command.thread is not None:
+                self.threads.fold(command.thread, id_)
+            if alone and self._oldest is not None:
+                self._oldest = min(self._oldest, command.arrived)
+        elif alone:
+            self.loners.unfold(group, id_)
 
     def _unfold(self, id_: bytes, folded: bytes) -> Live:
-        digest, thread, rank, arrived, deadline, number, kind, flags, count, settled = _FOLD.unpack_from(folded)
-        group, (terms, source, quiet) = self.groups[number], self._kinds.things[kind]
-        command = Command(
-            id=id_,
-            digest=digest,
-            terms=terms,
-            recipient=folded[_FOLD.size + count * _POSITION.size :].decode(*_TEXT),
-            wordings=group.wordings,
-            thread=thread if flags & _THREADED else None,
-            rank=rank,
-            arrived=arrived,
-            deadline=deadline,
-            source=source,
-            quiet=quiet,
-        )
-        place = _PLACES[flags & ~_THREADED]
-        live = self._lives[id_] = Live(command, self._positions(folded), place, settled, group)
-        if flags & _THREADED:
-            self.threads.unfold(thread, id_)
+        group = None if folds.is_alone(folded) else self.groups[folds.group_number(folded)]
+        command, state = self._folds.unfold(id_, folded, group)
+        live = Live(command, self._folds.positions(folded), _PLACES[state.place], state.settled, group)
+        self._lives[id_] = live
+        if group is None:
+            live.group = self._restored(command, folded)
+        if command.thread is not None:
+            self.threads.unfold(command.thread, id_)
         self.rest(id_)
         return live
 
-    def _placed(self, position: Position) -> bytes:
-        number, offset = self._partitions.number(position[:2]), position[2]
-        return _POSITION.pack(number, offset >> _LOW_BITS, offset & _LOW)
-
-    def _positions(self, folded: bytes) -> list[Position]:
-        begin, partitions = _FOLD.size, self._partitions.things
-        placed = folded[begin : begin + folded[begin - 2] * _POSITION.size]
-        return [
-            Position(*partitions[int(number)], high << _LOW_BITS | low)
-            for number, high, low in _POSITION.iter_unpack(placed)
-        ]
-
-
-class _Numbered(Generic[Thing]):
-    """Few things that many share, by a number that fits into two bytes."""
-
-    def __init__(self) -> None:
-        self.things: list[Thing] = []
-        self._numbers: dict[Thing, int] = {}
-
-    def number(self, thing: Thing) -> int:
-        number = self._numbers.setdefault(thing, len(self.things))
-        if number == len(self.things):
-            self.things.append(thing)
-        return number
+    def _restored(self, command: Command, folded: bytes) -> Group:
+        """The group that was folded with its command."""
+        group = Group(command, self, folds.group_number(folded))
+        group.add(command)
+        self._folds.restore(group, folded)
+        if command.arrived == self._oldest:
+            self._oldest = None
+        self.loners.unfold(group, command.id)
+        return group

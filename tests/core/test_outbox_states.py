@@ -157,7 +157,7 @@ class OutboxOfFoldedCommands(OutboxAgainstItsPromises):
 
     def __init__(self) -> None:
         super().__init__()
-        self.outbox = Outbox(Bounds(commands=1000), slack_with_ladder, Shelf(all_whole=1))
+        self.outbox = Outbox(Bounds(commands=1000), slack_with_ladder, Shelf(all_whole=1, last_whole=1))
 
 
 TestOutboxOfFoldedCommands = OutboxOfFoldedCommands.TestCase

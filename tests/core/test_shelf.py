@@ -43,7 +43,7 @@ def standing(shelf: Shelf, waiting: Command, *positions: Position, settled: int 
 
 def small_shelf() -> Shelf:
     """Up to 32 are whole; of more, the last one."""
-    return Shelf(all_whole=32)
+    return Shelf(all_whole=32, last_whole=1)
 
 
 def followed(shelf: Shelf, others: int = 64) -> None:
