@@ -306,9 +306,15 @@ class Outbox:
 
     def _parcel(self, choice: Choice, capacity: int) -> Parcel | None:
         """The parcel of a choice, or nothing where an earlier parcel has taken all of it."""
-        wanted = list(map(self._groups.whole, choice.groups))
+        wanted, saying = list(map(self._groups.whole, choice.groups)), self._groups.saying(choice)
+        if wanted == saying and (only := wanted[0].only) is not None:
+            # One command alone says this, as it is with nearly every text that is somebody's own.
+            lone = self.live.command(only)
+            self._groups.discard(self._depart(lone), lone)
+            self._deadlines.tidy(self.waiting)
+            return Parcel(choice.message, choice.level, (lone,))
         chosen = [group for group in wanted if group.size]
-        others = [group for group in self._groups.saying(choice) if group not in wanted]
+        others = [group for group in saying if group not in wanted]
         told: set[str] = set()
         commands: list[Command] = []
         room = capacity if choice.most is None else min(capacity, choice.most)
@@ -327,7 +333,7 @@ class Outbox:
                 break
             told.add(command.recipient)
             taken.append(command)
-            self._depart(command, left)
+            left[self._depart(command)].append(command)
         self._leave(left)
         self._deadlines.tidy(self.waiting)
         return taken
@@ -336,14 +342,14 @@ class Outbox:
         riders = [command for group in groups for command in group.of_recipients(told)]
         left: _Left = defaultdict(list)
         for command in riders:
-            self._depart(command, left)
+            left[self._depart(command)].append(command)
         self._leave(left)
         return riders
 
-    def _depart(self, command: Command, left: _Left) -> None:
-        """Into a request. Its group is told of all that have `left` it at once."""
+    def _depart(self, command: Command) -> Group:
+        """Into a request. The group that it leaves is told at once of all that do."""
         live = self.live[command.id]
-        left[cast("Group", live.group)].append(command)  # only what is open departs
+        group = cast("Group", live.group)  # only what is open departs
         live.group = None
         self._open -= 1
         self._room.remove(command)
@@ -352,6 +358,7 @@ class Outbox:
             self._threads.fly(command.thread, command.rank)
         if live.place is Place.LOOSE:
             self.live.pop(command.id)
+        return group
 
     def _leave(self, left: _Left) -> None:
         for group, commands in left.items():
