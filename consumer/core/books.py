@@ -117,7 +117,7 @@ class Books:
     def _remember(self, command: Command) -> None:
         self._fresh[command.id] = command.digest
         if len(self._fresh) > self._fresh_room:
-            self._fresh = {id_: digest for id_, digest in self._fresh.items() if self.memory.ended(id_) is None}
+            self._fresh = {id_: self._fresh[id_] for id_ in self.memory.unended(self._fresh)}
             self._fresh_room = _FRESH_ROOM + 2 * len(self._fresh)
 
     def _settle_all(self, positions: Iterable[Position]) -> None:

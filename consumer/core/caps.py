@@ -20,13 +20,10 @@ class Told:
 
     def __init__(self, caps: Sequence[Cap], key: bytes) -> None:
         self._caps = tuple(caps)
+        # Whether there is a cap at all: asked of every command.
+        self.wanted = bool(self._caps)
         self._key = key[:_KEY_BYTES]
         self._times = Slices(max((cap.per_seconds for cap in caps), default=1.0))
-
-    @property
-    def wanted(self) -> bool:
-        """Whether there is a cap at all."""
-        return bool(self._caps)
 
     def note(self, recipient: str, push: str, at: float) -> None:
         """Somebody was told; what one push told them counts once, by its name, for however many commands."""
@@ -36,7 +33,7 @@ class Told:
 
     def full(self, recipient: str, now: float, under_way: int = 0) -> bool:
         """Whether one more would be too many; `under_way` are those whose landing is not known yet."""
-        if not self._caps:
+        if not self.wanted:
             return False
         known = self._times.values(self._hash(recipient))
         times = [(int.from_bytes(moment) >> _SALT_BITS) / 1000 for moment in known]

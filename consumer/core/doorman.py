@@ -26,14 +26,18 @@ class Doorman:
     def __init__(self, books: Books, outbox: Outbox, listed: Listed, withdraw: Withdraw) -> None:
         self._books = books
         self._outbox = outbox
+        self._caps = books.memory.told
         self._listed = listed
         self._withdraw = withdraw
 
     def refused(self, command: Command, now: float) -> Ended | None:
         """Its end, where its recipient is not to be told: it is in the books as over. What is under way counts for the
         caps as if it were delivered."""
-        reason = self._reason(command, now)
-        if reason is None:
+        if self._listed(command.recipient, now):
+            reason = "listed"
+        elif self._caps.wanted and command.terms.marketing and self._is_told_enough(command, now):
+            reason = "frequency_cap"
+        else:
             return None
         end = Ended(command, Outcome.SUPPRESSED, reason)
         self._books.finish(end)
@@ -64,10 +68,5 @@ class Doorman:
         """A walk through what waits, for when the list has changed."""
         return Eviction(self._books, self._outbox, lot, self._listed)
 
-    def _reason(self, command: Command, now: float) -> str | None:
-        if self._listed(command.recipient, now):
-            return "listed"
-        told = self._books.memory.told
-        if not (told.wanted and command.terms.marketing):
-            return None
-        return "frequency_cap" if told.full(command.recipient, now, self._books.courted(command)) else None
+    def _is_told_enough(self, command: Command, now: float) -> bool:
+        return self._caps.full(command.recipient, now, self._books.courted(command))

@@ -36,7 +36,7 @@ class Lot:
     @property
     def occupied(self) -> bool:
         """Whether anybody sleeps."""
-        return bool(self._asleep or self._parked)
+        return bool(self._asleep.sleepers or self._parked.sleepers)
 
     # --- who goes to sleep --------------------------------------------------------------------------------------------
 

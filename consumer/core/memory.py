@@ -1,7 +1,7 @@
 """What a lane remembers: its journal, followed in log order."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from types import MappingProxyType
@@ -89,6 +89,10 @@ class Memory:
     def ended(self, id_: bytes) -> bytes | None:
         """The 4-byte digest under which the command ended first, or None while it has not."""
         return self._ended.first(id_)
+
+    def unended(self, ids: Iterable[bytes]) -> list[bytes]:
+        """Those of the commands that have not ended."""
+        return self._ended.missing(ids)
 
     def attempted(self, thread: int) -> int | None:
         """The highest rank that was ever attempted on the thread, whatever came of it."""

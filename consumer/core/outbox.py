@@ -87,7 +87,8 @@ class Outbox:
             held = self._held.get(id_)
             if held is not None and not self._threads.holds(thread, held.rank):
                 del self._held[id_]
-                self._group(self.live[id_])
+                self._open += 1
+                self._groups.add(self.live[id_])
 
     # --- out ----------------------------------------------------------------------------------------------------------
 
@@ -249,7 +250,8 @@ class Outbox:
         if held:
             self._held[command.id] = command
         else:
-            self._group(live)
+            self._open += 1
+            self._groups.add(live)
 
     def _supersede(self, thread: int, rank: int) -> tuple[Ended, ...]:
         """What waits and is older ends."""
@@ -272,10 +274,6 @@ class Outbox:
             self.live.pop(id_)
         self._deadlines.tidy(self.waiting)
         return command
-
-    def _group(self, live: Live) -> None:
-        self._open += 1
-        self._groups.add(live)
 
     def _ungroup(self, live: Live, group: Group) -> None:
         self._open -= 1

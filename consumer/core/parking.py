@@ -31,7 +31,7 @@ class Parking:
     """Sleepers by id and by thread."""
 
     def __init__(self) -> None:
-        self._sleepers: dict[bytes, Sleeper] = {}
+        self.sleepers: dict[bytes, Sleeper] = {}
         self._threads: dict[int, tuple[bytes, ...]] = {}
         self.bytes = 0
 
@@ -42,11 +42,11 @@ class Parking:
         self.bytes += _weight(command)
         if command.thread is not None:
             self._threads[command.thread] = (*self._threads.get(command.thread, ()), command.id)
-        self._sleepers[command.id] = sleeper
+        self.sleepers[command.id] = sleeper
 
     def pop(self, id_: bytes) -> Sleeper | None:
         """Let go of a command; None when it is not here."""
-        sleeper = self._sleepers.pop(id_, None)
+        sleeper = self.sleepers.pop(id_, None)
         if sleeper is None:
             return None
         self.bytes -= _weight(sleeper.command)
@@ -60,25 +60,25 @@ class Parking:
         return sleeper
 
     def get(self, id_: bytes) -> Sleeper | None:
-        return self._sleepers.get(id_)
+        return self.sleepers.get(id_)
 
     def of_thread(self, thread: int) -> tuple[Sleeper, ...]:
         """Those that wait on one thread."""
-        return tuple(self._sleepers[id_] for id_ in self._threads.get(thread, ()))
+        return tuple(self.sleepers[id_] for id_ in self._threads.get(thread, ()))
 
     def clear(self) -> None:
-        self._sleepers.clear()
+        self.sleepers.clear()
         self._threads.clear()
         self.bytes = 0
 
     def __iter__(self) -> Iterator[Sleeper]:
-        return iter(self._sleepers.values())
+        return iter(self.sleepers.values())
 
     def __len__(self) -> int:
-        return len(self._sleepers)
+        return len(self.sleepers)
 
     def __contains__(self, id_: bytes) -> bool:
-        return id_ in self._sleepers
+        return id_ in self.sleepers
 
 
 def _weight(command: Command) -> int:

@@ -1,6 +1,6 @@
 """Entries of sixteen bytes, found by how they begin, for millions of them, that are forgotten by age."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import inf
 from struct import Struct
@@ -67,6 +67,16 @@ class Slices:
         # Nearly every bucket that is asked has none.
         place = _place(bucket, key) if key in bucket else None
         return None if place is None else bytes(bucket[place + len(key) : place + ENTRY_BYTES])
+
+    def missing(self, keys: Iterable[bytes]) -> list[bytes]:
+        """Those of which nothing is here."""
+        shards, found = self._shards, []
+        for key in keys:
+            buckets = shards[key[0]]
+            bucket = buckets[key[1] & len(buckets) - 1]
+            if key not in bucket or _place(bucket, key) is None:
+                found.append(key)
+        return found
 
     def values(self, key: bytes) -> list[bytes]:
         """All values of the key, the first put first."""

@@ -182,8 +182,8 @@ MUTANTS = (
     # what the desk takes for granted
     Mutant("what joins is not counted", f"{DESK}:Desk._note", "self._books.joined += 1", "pass"),
     # people
-    Mutant("the list is not asked", f"{DOORMAN}:Doorman._reason", "self._listed(command.recipient, now)", "False"),
-    Mutant("caps are not asked", f"{DOORMAN}:Doorman._reason", "told.full(", "False and told.full("),
+    Mutant("the list is not asked", f"{DOORMAN}:Doorman.refused", "self._listed(command.recipient, now)", "False"),
+    Mutant("caps are not asked", f"{DOORMAN}:Doorman.refused", "self._caps.wanted", "False"),
     Mutant(
         "consent is not asked", f"{PLAN}:Planner._tell", "not route.wants_consent or _consents(reading.event)", "True"
     ),
