@@ -182,7 +182,8 @@ class Memory:
         self._ranks.extend(ranks, at)
 
     def _land(self, landing: Landing, at: float) -> None:
-        """The first landing of a valid attempt counts; others, and those of void attempts, say nothing."""
+        """The first landing of a valid attempt counts; others, and those of void attempts, say nothing. Nor does an
+        earlier owner that lets somebody wait again, once the attempt was repeated: the repeat may tell them."""
         attempt = self._open.get(landing.attempt)
         if attempt is None:
             return
@@ -191,6 +192,8 @@ class Memory:
         ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * count
         if len(ends) != count:
             raise ValueError(f"landing of {attempt.id} has {len(ends)} outcomes for {count} commands")
+        if landing.epoch < attempt.epoch and None in ends:
+            return
         doubtful = frozenset(decode_hex(landing.doubtful, ID_BYTES)) if landing.doubtful else None
         self._close(attempt, landing, at)
         self._part(endings, ends, landing.tried, at)

@@ -90,7 +90,8 @@ class Asked:
 
 @dataclass(slots=True)
 class _Open:
-    """An attempt without a landing: all its commands in order, and the tries of those that are asked for."""
+    """An attempt without a landing: all its commands in order, and the tries of those that are asked for. `epoch`: of
+    the owner that has made the request last."""
 
     attempt: str
     ids: list[str] = field(default_factory=list)
@@ -98,6 +99,7 @@ class _Open:
     people: set[str] = field(default_factory=set)
     texts: set[tuple[str, str]] = field(default_factory=set)
     parts: set[int] = field(default_factory=set)
+    epoch: int = 0
 
 
 class Chronicle:
@@ -141,7 +143,7 @@ class Chronicle:
 
     def _attempt(self, part: Attempt, at: float) -> None:
         """A part that was written twice counts once."""
-        opened = self._open.setdefault(part.id, _Open(part.id))
+        opened = self._open.setdefault(part.id, _Open(part.id, epoch=part.epoch))
         if part.part in opened.parts:
             return
         opened.parts.add(part.part)
@@ -162,10 +164,13 @@ class Chronicle:
         return self.owner if epoch == self.epoch else ""
 
     def _land(self, landing: Landing, at: float) -> None:
-        opened = self._open.pop(landing.attempt, None)
+        opened = self._open.get(landing.attempt)
         if opened is None:
             return
         ends = landing.outcomes if landing.outcomes is not None else [landing.outcome] * len(opened.ids)
+        if landing.epoch < opened.epoch and None in ends:
+            return  # the memory does not take its word for it either
+        del self._open[landing.attempt]
         for id_, outcome in zip(opened.ids, ends, strict=False):
             made = opened.tries.get(id_)
             if made is None:
@@ -176,6 +181,8 @@ class Chronicle:
 
     def _repeat(self, repeat: Repeat, at: float) -> None:
         opened = self._open.get(repeat.attempt)
+        if opened is not None and repeat.sent and repeat.epoch >= self.epoch:
+            opened.epoch = repeat.epoch
         for made in opened.tries.values() if opened is not None else ():
             made.agains.append(Again(at, repeat.sent, repeat.reason))
 

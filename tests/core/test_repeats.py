@@ -6,7 +6,7 @@ from consumer.core.memory import Memory
 from consumer.core.model import Deferred, Delivered, Message, OnUnsure, Unsure, Verdict
 from consumer.core.quota import Past
 from consumer.core.repeats import KILLS, buried, is_fatal, is_lost, rebuilt
-from schemas.journal import AnyRecord, Claim, Landing, Repeat
+from schemas.journal import AnyRecord, Claim, Landing, OutcomeName, Repeat, VerdictName
 from tests.core.journal import Log, attempt, columns, command_id, parcel
 
 ATTEMPT = attempt("1.1", parcel(columns([1, 2], thread=7, rank=3), level=1), parcel(columns([3]), "Other"))
@@ -55,6 +55,23 @@ def test_a_landing_while_the_attempt_waits_is_no_further_request() -> None:
     memory = told(claim(1), ATTEMPT, waits(1), landing())
     assert memory.past(0.0) == [Past(1002.0, 1003.0, lost=True, recipients=3)]
     assert memory.open_attempts == {}
+
+
+@pytest.mark.parametrize(("verdict", "outcomes"), [("withdrawn", None), ("mixed", ["delivered", None, "delivered"])])
+def test_an_earlier_owner_that_comes_back_lets_nobody_wait_again_whom_the_repeat_may_tell(
+    verdict: VerdictName, outcomes: list[OutcomeName | None] | None
+) -> None:
+    late = Landing(attempt="1.1", epoch=1, verdict=verdict, reason="paused", outcomes=outcomes)
+    memory = told(claim(1), ATTEMPT, claim(2), sends(2), late)
+    assert "1.1" in memory.open_attempts
+    assert memory.ended(command_id(1)) is None
+    memory = told(claim(1), ATTEMPT, claim(2), sends(2), late, landing(2))
+    assert (memory.open_attempts, memory.ended(command_id(2)) is None) == ({}, False)
+
+
+def test_what_an_earlier_owner_has_delivered_is_delivered() -> None:
+    memory = told(claim(1), ATTEMPT, claim(2), sends(2), landing(1))
+    assert (memory.open_attempts, memory.ended(command_id(1)) is None) == ({}, False)
 
 
 @pytest.mark.parametrize(

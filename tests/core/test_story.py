@@ -115,6 +115,18 @@ def test_a_request_that_goes_out_again_is_told_with_its_try() -> None:
     assert life(chronicle).tries[0].landed_at is None
 
 
+def test_an_earlier_owner_that_withdrew_what_was_repeated_says_nothing() -> None:
+    claims, again = (
+        [Claim(epoch=number, member=f"m{number}") for number in (1, 2)],
+        Repeat(attempt="1.1", epoch=2, sent=True),
+    )
+    late = Landing(attempt="1.1", epoch=1, verdict="withdrawn", reason="paused")
+    landing = Landing(attempt="1.1", epoch=2, verdict="delivered", outcome="delivered")
+    chronicle = told(Asked({A}), claims[0], attempt(columns(A)), claims[1], again, late, landing)
+    assert life(chronicle).tries[0].verdict == "delivered"
+    assert life(chronicle).end == End(105.0, "delivered", "", "1.1")
+
+
 def test_a_parked_command_tells_until_when() -> None:
     parked = Parked(
         epoch=1,

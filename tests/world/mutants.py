@@ -228,6 +228,12 @@ MUTANTS = (
         "for parcel in attempt.parcels",
         "for parcel in attempt.parcels[::-1]",
     ),
+    Mutant(
+        "an earlier owner lets wait again whom its successor's repeat may tell",
+        f"{MEMORY}:Memory._land",
+        "landing.epoch < attempt.epoch and None in ends",
+        "False",
+    ),
     # stopping and starting
     Mutant(
         "a drain cancels flights",

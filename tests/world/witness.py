@@ -170,13 +170,14 @@ class Witness:
         if attempt is None:
             self.blame("landing", f"a landing of {value['attempt']}, which nobody attempted")
             return
-        if attempt.landed_at is not None:
+        outcomes = value["outcomes"] or [value["outcome"]] * len(attempt.commands)
+        repeated = value["epoch"] < max([each.epoch for each in attempt.repeats], default=0)
+        if attempt.landed_at is not None or (repeated and None in outcomes):
             return
         attempt.landed_at, attempt.landed_offset = self._now(), record.position.offset
         attempt.verdict, attempt.reason, attempt.landed_by = value["verdict"], value["reason"], value["epoch"]
         if attempt.void:
             return
-        outcomes = value["outcomes"] or [value["outcome"]] * len(attempt.commands)
         if len(outcomes) != len(attempt.commands):
             self.blame("landing", f"{attempt.id} has {len(outcomes)} outcomes for {len(attempt.commands)} commands")
         for id_, outcome in zip(attempt.commands, outcomes, strict=False):
