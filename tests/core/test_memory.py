@@ -327,9 +327,9 @@ class MemoryAgainstPlainDicts(RuleBasedStateMachine):
         numbers = self.written[name]
         results = [data.draw(st.sampled_from(["delivered", None])) if ends else None for _ in numbers]
         doubtful = [number for number, end in zip(numbers, results, strict=True) if end is None and number % 2]
-        record = landing(
-            name, verdict="mixed", tried=tried, outcomes=results, doubtful=[command_id(n).hex() for n in doubtful]
-        )
+        doubts = [command_id(number).hex() for number in doubtful]
+        epoch = int(name.split(".")[0])
+        record = landing(name, epoch=epoch, verdict="mixed", tried=tried, outcomes=results, doubtful=doubts)
         self.memory.apply(self.log.entry(record))
         if self.open.pop(name, None) is None:
             return
