@@ -13,9 +13,9 @@ from consumer.core.group import Group
 from consumer.core.model import Command, Position, Quiet
 from consumer.core.threads import Threads
 
-# Up to so many are all whole: to fold and unfold one takes up to 20 µs. Of more, so many are whole, those that came
-# last.
-_ALL_WHOLE = 8192
+# Up to so many are all whole, more than requests of 1000 have ready while they follow one another: to fold and unfold
+# one takes up to 20 µs. Of more, so many are whole, those that came last.
+_ALL_WHOLE = 16_384
 _LAST_WHOLE = 256
 
 
