@@ -305,7 +305,7 @@ class Outbox:
     def _parcel(self, choice: Choice, capacity: int) -> Parcel | None:
         """The parcel of a choice, or nothing where an earlier parcel has taken all of it."""
         wanted, saying = list(map(self._groups.whole, choice.groups)), self._groups.saying(choice)
-        if wanted == saying and (only := wanted[0].only) is not None:
+        if len(wanted) == 1 and wanted == saying and (only := wanted[0].only) is not None:
             # One command alone says this, as it is with nearly every text that is somebody's own.
             lone = self.live.command(only)
             self._groups.discard(self._depart(lone), lone)
