@@ -76,7 +76,9 @@ class Groups(Loners):
 
     def _group_for(self, command: Command) -> Group:
         message = command.wordings[0]
-        alike = self._saying(message)
+        alike = self._alike.get(message)
+        if alike is None and self._folded:
+            alike = self._unfolded(message)
         if alike is None:
             group = self._alike[message] = self._begin(command)
             return group
@@ -162,19 +164,13 @@ class Groups(Loners):
 
     def saying(self, choice: Choice) -> Iterable[Group]:
         """Those for which the choice's message is their full wording."""
-        alike = self._saying(choice.message)
+        alike = self._alike.get(choice.message)
+        if alike is None and self._folded:
+            alike = self._unfolded(choice.message)
         if alike is None:
             return ()
         groups = (alike,) if isinstance(alike, Group) else alike.values()
         return [group for group in groups if group.terms.on_unsure is choice.on_unsure]
-
-    def _saying(self, message: Message) -> Group | dict[GroupKey, Group] | None:
-        alike = self._alike.get(message)
-        if alike is None and self._folded:
-            for id_ in self._folded.find(hash(message)):
-                self._live.command(id_)  # which makes it whole
-            alike = self._alike.get(message)
-        return alike
 
     def seconds_to_clear(self, gap_seconds: float, capacity: Capacity) -> float:
         """How long they take in full detail, one request a gap."""
@@ -199,6 +195,12 @@ class Groups(Loners):
         self._alike[group.message] = self._live.groups[group.number] = group
         if self._order is not None:
             self._order.resume(group)
+
+    def _unfolded(self, message: Message) -> Group | dict[GroupKey, Group] | None:
+        """Who says it, whole from now on."""
+        for id_ in self._folded.find(hash(message)):
+            self._live.command(id_)
+        return self._alike.get(message)
 
     def whole(self, group: Group) -> Group:
         """The group itself, for a glimpse of it; an empty one where it has left."""

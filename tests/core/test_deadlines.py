@@ -70,3 +70,16 @@ def test_all_pass_at_their_time_and_the_first_is_the_minimum(seed: int) -> None:
             assert deadlines.first() == min(waiting.values(), default=None)
         deadlines.tidy(len(waiting))
         assert len(deadlines) <= 2 * len(waiting) + 1024
+
+
+def test_very_many_of_one_deadline_pass_once_each_however_late_they_came() -> None:
+    waiting = {number.to_bytes(12): 100.0 for number in range(500)}
+    deadlines = Deadlines(waiting.get)
+    for number, (id_, deadline) in enumerate(waiting.items()):
+        deadlines.add(deadline, id_)
+        if number == 100:
+            assert deadlines.first() == 100.0
+    assert deadlines.passed(99.9) is None
+    passed = {deadlines.passed(100.0) for _ in range(500)}
+    assert passed == set(waiting)
+    assert (deadlines.passed(1e9), len(deadlines)) == (None, 0)
