@@ -1,7 +1,7 @@
 """One attempt: into the journal, a last look, the wire, and its landing, whatever came of it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consumer.core.bisection import Sentence
@@ -41,6 +41,10 @@ from schemas.journal import Attempt, Repeat
 
 # The worst news of a batch is what the gate and the lane go by.
 _GRAVITY: tuple[type[Verdict], ...] = (Blocked, Unsure, Deferred, Refused, Delivered)
+
+
+Ends = defaultdict[tuple[str, Outcome, str], int]
+"""How many commands of each route had which outcome, and for what reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +169,14 @@ class Flight:
 
     # --- landing ------------------------------------------------------------------------------------------------------
 
-    def settle(self, landed: Landed) -> None:
-        """The landing is durable: its commands end, or wait again."""
+    def settle(self, landed: Landed, ends: Ends) -> None:
+        """The landing is durable: its commands end, which is counted in `ends`, or wait again."""
         ended = self.desk.land(self.batch.commands, landed.outcomes, landed.refused)
-        self._tell(landed)
+        self._tell(landed, ends)
         report_ends(self.office, ended)
 
-    def _tell(self, landed: Landed) -> None:
-        """A fact for each route and outcome, and one for what each route told in each parcel."""
-        delivered: defaultdict[str, int] = defaultdict(int)
-        others: list[tuple[str, Outcome]] = []
+    def _tell(self, landed: Landed, ends: Ends) -> None:
+        """A fact for what each route told in each parcel."""
         outcomes = iter(landed.outcomes)
         for parcel in self.batch.parcels:
             told: defaultdict[str, list[Command]] = defaultdict(list)
@@ -182,17 +184,11 @@ class Flight:
                 if outcome is Outcome.DELIVERED:
                     told[command.terms.route].append(command)
                 elif outcome is not None:
-                    others.append((command.terms.route, outcome))
+                    # The record's reason is that of the others, where a batch had a verdict for each.
+                    ends[command.terms.route, outcome, landed.record.reason] += 1
             for route, commands in told.items():
-                delivered[route] += len(commands)
+                ends[route, Outcome.DELIVERED, ""] += len(commands)
                 self._tell_pushed(route, parcel, commands)
-        lane, emit = self.office.lane, self.office.parts.emit
-        for route, count in delivered.items():
-            emit(CommandEnded(lane, route, Outcome.DELIVERED, "", count))
-        if others:
-            # The record's reason is that of the others, where a batch had a verdict for each.
-            for (route, outcome), count in Counter(others).items():
-                emit(CommandEnded(lane, route, outcome, landed.record.reason, count))
 
     def _tell_pushed(self, route: str, parcel: Parcel, commands: list[Command]) -> None:
         now, parts = self.office.clock.now(), self.office.parts
@@ -227,8 +223,10 @@ async def write_landings(office: Office, landings: Sequence[tuple[Flight, Landed
         # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have read
         # the landings first.
         await office.follower.reached(appended.offset)
+    ends: Ends = defaultdict(int)
     for flight, landed in landings:
-        flight.settle(landed)
+        flight.settle(landed, ends)
+    _report(office, ends)
 
 
 def _gravity(verdict: Verdict) -> int:
@@ -268,6 +266,9 @@ def report_ends(office: Office, ended: tuple[Ended, ...]) -> None:
     """Say the ends that needed no request, one fact for each route, outcome and reason."""
     if not ended:
         return
-    counts = Counter((end.command.terms.route, end.outcome, end.reason) for end in ended)
-    for (route, outcome, reason), count in counts.items():
+    _report(office, Counter((end.command.terms.route, end.outcome, end.reason) for end in ended))
+
+
+def _report(office: Office, ends: Mapping[tuple[str, Outcome, str], int]) -> None:
+    for (route, outcome, reason), count in ends.items():
         office.parts.emit(CommandEnded(office.lane, route, outcome, reason, count))

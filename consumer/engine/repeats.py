@@ -13,7 +13,7 @@ from consumer.core.memory import OpenAttempt
 from consumer.core.model import Batch, Blocked, Command, Deferred, Outcome, Position, Refused, Unsure, Verdicts
 from consumer.core.repeats import KILLS, buried, is_fatal, rebuilt
 from consumer.core.value import value
-from consumer.engine.flight import Flight, Office, bury
+from consumer.engine.flight import Ends, Flight, Office, bury
 from consumer.engine.gate import Gate, Grant
 from schemas.journal import Repeat
 
@@ -61,11 +61,11 @@ class RepeatFlight(Flight):
     def _places(self, command: Command) -> Sequence[Position]:
         return () if self.restored is None else places(self.restored, command)
 
-    def settle(self, landed: Landed) -> None:
+    def settle(self, landed: Landed, ends: Ends) -> None:
         if self.restored is None:
-            Flight.settle(self, landed)
+            Flight.settle(self, landed, ends)
         else:
-            self._tell(landed)
+            self._tell(landed, ends)
 
 
 class Repeats:
