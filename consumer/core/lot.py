@@ -50,6 +50,11 @@ class Lot:
         """Whether somebody waits who was not looked at: nothing may be taken before."""
         return bool(self._drowsy)
 
+    @property
+    def nights_matter(self) -> bool:
+        """Whether anybody who waits has quiet hours; without that a look at them is not worth its time."""
+        return bool(self._drowsy or self._begins)
+
     def hush(self, now: float, most: int) -> list[Ended]:
         """Look at those that came to wait, and at all whose night has begun; at most so many a call. Who may wait until
         the morning sleeps; for others the night is the end."""
@@ -96,7 +101,7 @@ class Lot:
 
     def is_quiet(self, commands: Iterable[Command], now: float) -> bool:
         """Whether it is quiet for any of these now."""
-        quiets = {command.quiet for command in commands}
+        quiets = {command.quiet for command in commands if command.quiet is not None}
         return any(self.quiet_until(quiet, now) is not None for quiet in quiets)
 
     def _sleep(self, sleeper: Sleeper) -> None:

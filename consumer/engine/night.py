@@ -17,7 +17,8 @@ class Night:
 
     def fall(self) -> bool:
         """Put to sleep whose quiet hours have begun; False while some were not looked at yet."""
-        report_ends(self._office, self._desk.hush(self._office.clock.now()))
+        if self._desk.lot.nights_matter:
+            report_ends(self._office, self._desk.hush(self._office.clock.now()))
         return not self._desk.lot.drowsy
 
     async def tend(self) -> None:
