@@ -187,11 +187,13 @@ class Groups(Loners):
             self.count()
         del self._alike[group.message], self._live.groups[group.number]
         self._folded.add(hash(group.message), id_)
+        self._room.fold_group(group)
         self._unordered = True
         return True
 
     def unfold(self, group: Group, id_: bytes) -> None:
         self._folded.remove(hash(group.message), id_)
+        self._room.unfold_group(group)
         self._alike[group.message] = self._live.groups[group.number] = group
         if self._order is not None:
             self._order.resume(group)

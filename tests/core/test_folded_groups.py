@@ -12,6 +12,7 @@ from consumer.core.glimpse import Glimpse
 from consumer.core.model import Bounds, Capacity, Command, Message, OnUnsure, Parcel, Priority
 from consumer.core.outbox import Outbox
 from consumer.core.price import turn_and_price
+from consumer.core.room import _FOLDED_GROUP_BYTES, _GROUP_BYTES
 from consumer.core.shelf import Shelf
 from tests.core.waiting import command, terms
 
@@ -112,8 +113,10 @@ class Both:
             self.same("explain", self.now, gap, Capacity(2, 2), 20)
 
     def ask(self) -> None:
-        for name in ("waiting", "held", "open_count", "group_count", "oldest", "waiting_bytes", "full"):
+        for name in ("waiting", "held", "open_count", "group_count", "oldest", "full"):
             self.same(name)
+        saved = self.whole.waiting_bytes - self.folded.waiting_bytes
+        assert saved == (_GROUP_BYTES - _FOLDED_GROUP_BYTES) * len(self.folded._groups._folded)
         self.same("next_expiry")
         self.same("seconds_to_clear", 1.0, Capacity(1, 2))
 
@@ -136,6 +139,7 @@ def test_an_outbox_of_folded_groups_does_what_one_of_whole_groups_does(gaps: str
     ]
     assert shown[0] == shown[1]
     both.same("clear")
+    assert both.same("waiting_bytes") == 0
     assert len(both.folded._groups._folded) == 0
     assert both.folded.live._folds._rungs.things == {}
 
