@@ -50,14 +50,11 @@ class Lot:
         """Whether somebody waits who was not looked at: nothing may be taken before."""
         return bool(self._drowsy)
 
-    @property
-    def nights_matter(self) -> bool:
-        """Whether anybody who waits has quiet hours; without that a look at them is not worth its time."""
-        return bool(self._drowsy or self._begins)
-
     def hush(self, now: float, most: int) -> list[Ended]:
         """Look at those that came to wait, and at all whose night has begun; at most so many a call. Who may wait until
         the morning sleeps; for others the night is the end."""
+        if not (self._drowsy or self._begins):
+            return []
         self._look_again(now)
         ended: list[Ended] = []
         for _ in range(min(most, len(self._drowsy))):
@@ -74,12 +71,11 @@ class Lot:
             self._drowsy.extend(self._books.live.of_quiet(begun))
 
     def _retire(self, live: Live, now: float) -> Iterable[Ended]:
-        command = live.command
-        until = self.quiet_until(command.quiet, now)
-        if until is None or command.quiet is None:
+        command, quiet = live.command, live.command.quiet
+        if quiet is None or (until := self.quiet_until(quiet, now)) is None:
             return
         self._outbox.remove(command)
-        if command.quiet.drop:
+        if quiet.drop:
             end = Ended(command, Outcome.SUPPRESSED, "quiet_hours")
         elif command.deadline <= until:
             end = Ended(command, Outcome.EXPIRED, "quiet_hours")
@@ -89,10 +85,8 @@ class Lot:
         self._books.finish(end)
         yield end
 
-    def quiet_until(self, quiet: Quiet | None, now: float) -> float | None:
+    def quiet_until(self, quiet: Quiet, now: float) -> float | None:
         """When the quiet that holds now ends; None where it is not quiet. The rule is watched from then on."""
-        if quiet is None:
-            return None
         begin, end = self._nights.night(quiet, now)
         if begin <= now:
             return end

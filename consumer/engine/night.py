@@ -17,8 +17,7 @@ class Night:
 
     def fall(self) -> bool:
         """Put to sleep whose quiet hours have begun; False while some were not looked at yet."""
-        if self._desk.lot.nights_matter:
-            report_ends(self._office, self._desk.hush(self._office.clock.now()))
+        report_ends(self._office, self._desk.hush(self._office.clock.now()))
         return not self._desk.lot.drowsy
 
     async def tend(self) -> None:

@@ -195,7 +195,7 @@ MUTANTS = (
         Mutant("", f"{FLIGHT}:Office.may_send", "self.switch.on", "True"),
     ),
     # nights
-    Mutant("there is no night", f"{LOT}:Lot.quiet_until", "quiet is None", "True"),
+    Mutant("there is no night", f"{LOT}:Lot.quiet_until", "begin <= now", "False"),
     Mutant(
         "a new owner lets sleepers lie",
         f"{BOOKS}:Books.__init__",
