@@ -219,7 +219,8 @@ async def announce(office: Office, flights: Iterable[Flight]) -> None:
 async def write_landings(office: Office, landings: Sequence[tuple[Flight, Landed]]) -> None:
     """Durable first, settled second."""
     appended = await office.parts.journal.append(*[landed.record for _, landed in landings])
-    if any(landed.record.doubtful or flight.batch.marketing for flight, landed in landings):
+    capped = office.memory.told.wanted
+    if any(landed.record.doubtful or (capped and flight.batch.marketing) for flight, landed in landings):
         # What waits again takes the attempt's wording from the memory, and caps are counted there: it must have read
         # the landings first.
         await office.follower.reached(appended.offset)
