@@ -191,7 +191,6 @@ def test_nights_matter_as_long_as_somebody_waits_who_may_have_to_sleep() -> None
     house = House()
     house.plan(command("order", quiet=None), now=EVENING)
     assert not house.desk.lot.nights_matter
-    assert house.desk.lot.quiet_until(None, EVENING) is None
     house.plan(command("a"), now=EVENING)
     assert house.desk.lot.nights_matter
     house.desk.hush(EVENING)
