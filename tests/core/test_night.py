@@ -187,16 +187,6 @@ def test_nothing_is_due_before_those_that_came_to_wait_were_looked_at() -> None:
     assert house.tell(EVENING) == ["a"]
 
 
-def test_nights_matter_as_long_as_somebody_waits_who_may_have_to_sleep() -> None:
-    house = House()
-    house.plan(command("order", quiet=None), now=EVENING)
-    assert not house.desk.lot.nights_matter
-    house.plan(command("a"), now=EVENING)
-    assert house.desk.lot.nights_matter
-    house.desk.hush(EVENING)
-    assert house.desk.lot.nights_matter
-
-
 def test_whoever_waits_when_the_night_begins_goes_to_sleep_a_handful_at_a_time() -> None:
     house = House()
     for name in "abcde":
