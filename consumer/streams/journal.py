@@ -13,7 +13,6 @@ from consumer.core.ports import Appended, Emit, Entry, Span, Unreadable
 from consumer.core.shares import changed_shares, share_number
 from consumer.streams.clients import ANSWER_SECONDS, trouble_of
 from consumer.streams.codec import Entryable, decoded, encoded
-from consumer.streams.echo import Echo
 from consumer.streams.scribe import Scribe
 from consumer.streams.settings import KafkaSettings
 from consumer.streams.tail import Tail
@@ -47,8 +46,6 @@ class KafkaJournal:
     As many partitions as the topic has, so many shares had the lane from its first day on: with another number each
     would remember what others have told. Such a journal is neither read nor written; its trouble says so.
 
-    While nobody else writes, what we append is not read back: see `Echo`.
-
     `post` is the lane's place in its group: who stands by reads each second, and not each record as it comes.
     """
 
@@ -72,7 +69,6 @@ class KafkaJournal:
         self._scribe = Scribe(self._writer, place.partition)
         # Our own records by their bytes, until they are read back: what was encoded here need not be decoded.
         self._own: dict[bytes, Entryable] = {}
-        self._echo = Echo()
         self._refused: Trouble | None = None
         self._post = post
 
@@ -98,24 +94,17 @@ class KafkaJournal:
                 self._refused = TOO_LARGE
                 await asyncio.sleep(5.0)
         except BaseException:
-            self._disown(values)
+            for value in values:
+                self._own.pop(value, None)
             raise
         self._refused = None
-        if self._echo.acked(records, result):
-            self._disown(values)
         return result
-
-    def _disown(self, values: Sequence[bytes]) -> None:
-        for value in values:
-            self._own.pop(value, None)
 
     # --- reading
 
     async def rewind(self, since: float) -> Span | Trouble:
         if trouble := await self._tail.connected():
             return self._say(trouble)
-        self._echo.reset()
-        self._tail.let_go()
         try:
             async with asyncio.timeout(2 * ANSWER_SECONDS):
                 if trouble := await self._shared_otherwise():
@@ -170,17 +159,10 @@ class KafkaJournal:
         return float(records[0].timestamp / 1000)
 
     async def read(self, timeout_seconds: float) -> Sequence[Entry]:
-        if self._tail.held:
-            entries = await self._echo.take(timeout_seconds)
-            if entries or self._echo.on:
-                return entries
-            self._tail.follow_from(self._echo.next)
         await self._ease()
         records = await self._tail.take(timeout_seconds)
         if self._post is not None and self._tail.at_end:
             self._post.read_back()
-        if records and self._echo.begin(self._tail.position):
-            self._tail.hold()
         return [Entry(record.offset, record.timestamp / 1000, self._decoded(record.value)) for record in records]
 
     async def _ease(self) -> None:

@@ -35,7 +35,6 @@ class Tail:
         self._lane = lane
         self._emit = emit
         self._track: Track | None = None
-        self._held = False
         self._next = 0
         self._heard = 0.0
         self._asked = 0.0
@@ -56,31 +55,6 @@ class Tail:
         self._next = offset
         self._follow()
         self.trouble = None
-
-    @property
-    def held(self) -> bool:
-        """Whether nothing is asked for."""
-        return self._held
-
-    def hold(self) -> None:
-        """Ask the broker for nothing more, until somebody wants to follow again."""
-        self.consumer.pause(aiokafka.TopicPartition(*self.partition))
-        self._held = True
-
-    def follow_from(self, offset: int) -> None:
-        """Go on from this offset; what lies before it is known."""
-        self._next = offset
-        # Who knows that has heard from the broker.
-        self._heard = asyncio.get_running_loop().time()
-        if self._track is not None:
-            self._track.seek(offset)
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Ask again."""
-        if self._held and self.consumer is not None:
-            self.consumer.resume(aiokafka.TopicPartition(*self.partition))
-        self._held = False
 
     async def take(self, timeout_seconds: float) -> Sequence[Any]:
         """The library's next records, at most 500; none when none came in time, or in trouble."""
@@ -151,7 +125,7 @@ class Tail:
     async def drop(self) -> None:
         """Throw the client away; the next call makes one."""
         consumer, self.consumer = self.consumer, None
-        self._track, self._held = None, False
+        self._track = None
         if consumer is not None:
             await discard(consumer)
 

@@ -118,40 +118,6 @@ async def test_appends_at_once_are_all_there_in_slices(world: World) -> None:
     await journal.stop()
 
 
-@pytest.mark.parametrize("world", ["memory", "embedded", REAL], indirect=True)
-async def test_what_others_write_among_ours_is_read_in_its_place(world: World) -> None:
-    """Each record once, at the offset that its ack said, however ours and theirs come by turns or at once."""
-    journal = world.journal()
-    await journal.start()
-    await _rewound(journal)
-    read: list[Entry] = []
-    acked: dict[int, Claim] = {}
-
-    async def ours(first: int, count: int) -> None:
-        claims = [_claim(epoch) for epoch in range(first, first + count)]
-        acked[(await journal.append(*claims)).offset] = claims[-1]
-
-    async def follow() -> None:
-        while len(read) < 127:
-            read.extend(await journal.read(1.0))
-
-    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-        group.create_task(follow())
-        for turn in range(1, 8):
-            for number in range(4):  # alone for a while
-                await ours(100 * turn + 10 * number, 1 + number)
-            await world.scribble(b"another's")
-            await ours(100 * turn + 50, 1)
-        for turn in range(8, 18):  # at once
-            ends = [ours(100 * turn + number, 1) for number in range(3)]
-            await asyncio.gather(*ends[:2], world.scribble(b"another's"), *ends[2:])
-        await ours(2000, 3)
-    assert [entry.offset for entry in read] == list(range(len(read)))
-    assert sum(isinstance(entry.record, Unreadable) for entry in read) == 17
-    assert {offset: read[offset].record for offset in acked} == acked
-    await journal.stop()
-
-
 async def test_a_record_of_900_kilobytes_is_taken(world: World) -> None:
     """The largest that the engine writes."""
     journal = world.journal()
