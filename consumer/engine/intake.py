@@ -119,7 +119,6 @@ class Intake:
                 await asyncio.sleep(REST_SECONDS)
             elif left:
                 await asyncio.sleep(0)
-        self._wake()
 
     @property
     def _far_ahead(self) -> bool:
