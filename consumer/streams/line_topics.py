@@ -93,9 +93,7 @@ class LinesJournal:
         self._close()
 
     async def append(self, *records: Entryable) -> Appended:
-        for record in records[:-1]:
-            await self._topic.append(encoded(record))
-        return await self._topic.append(encoded(records[-1]))
+        return [await self._topic.append(encoded(record)) for record in records][-1]
 
     async def rewind(self, since: float) -> Span | Trouble:
         try:

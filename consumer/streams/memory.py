@@ -283,9 +283,7 @@ class MemoryJournal(_Writer):
         self._next = 0
 
     async def append(self, *records: Entryable) -> Appended:
-        for record in records[:-1]:
-            await self._write(encoded(record))
-        return await self._write(encoded(records[-1]))
+        return [await self._write(encoded(record)) for record in records][-1]
 
     async def rewind(self, since: float) -> Span | Trouble:
         await asyncio.sleep(0)

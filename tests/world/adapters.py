@@ -170,9 +170,7 @@ class LifeJournal(MemoryJournal):
 
     async def append(self, *records: Entryable) -> Appended:
         """One after another, so that a process may die between two."""
-        for record in records[:-1]:
-            await self._append(record)
-        return await self._append(records[-1])
+        return [await self._append(record) for record in records][-1]
 
     async def _append(self, record: Entryable) -> Appended:
         if isinstance(record, Attempt):
