@@ -31,31 +31,31 @@ test: .venv/.ready ## everything: style, types, every ring of tests, coverage of
 	@$(BIN)/python -m scripts.test
 
 bench: .venv/.ready ## every benchmark at a modest size on a Kafka of its own, beside a bare loop and four frameworks, with the ratios of the last time; BENCH=--compare BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.every $(if $(BENCH_JSON),--json "$(BENCH_JSON)") $(BENCH)
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.every $(if $(BENCH_JSON),--json "$(BENCH_JSON)") $(BENCH)
 
 bench-outbox: .venv/.ready ## what the outbox costs: per second, in bytes, and batches out of 50,000 groups; BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.outbox $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-whole: .venv/.ready ## the whole job, one request an event and shared, beside the others; BENCH="--events 20000 --bootstrap HOST:PORT"
-	@$(BIN)/python -m tests.benchmarks.whole --coalesced 20000 $(BENCH)
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.whole --coalesced 20000 $(BENCH)
 
 bench-standing: .venv/.ready ## memory, start, latency at 100 events a second, a journal of a million commands; BENCH="--bootstrap HOST:PORT"
-	@$(BIN)/python -m tests.benchmarks.standing $(BENCH)
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.standing $(BENCH)
 
 bench-plan: .venv/.ready ## what an event costs from bytes to commands, with the shipped catalogue; BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.plan $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.plan $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-waiting: .venv/.ready ## what a command costs while it waits, in bytes and in CPU; BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.waiting $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.waiting $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-request: .venv/.ready ## what one request costs, beside a bare post of aiohttp; BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.request $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.request $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-journal: .venv/.ready ## what a request costs in the journal, written and read back, and a start with a long one; BENCH_JSON=file.json
-	@$(BIN)/python -m tests.benchmarks.journal $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.journal $(if $(BENCH_JSON),--json "$(BENCH_JSON)")
 
 bench-scale: .venv/.ready ## one, two and four processes on a shared lane, over a real Kafka; BENCH="--rounds 5 --bootstrap HOST:PORT"
-	@$(BIN)/python -m tests.benchmarks.scale $(BENCH)
+	@$(BIN)/python -m scripts.compiled tests.benchmarks.scale $(BENCH)
 
 bench-outage: .venv/.ready ## an hour without the provider at ten times the traffic, in virtual time: memory and what is lost; BENCH_JSON=file.json
 	@$(BIN)/python -m tests.benchmarks.outage $(if $(BENCH_JSON),--json "$(BENCH_JSON)")

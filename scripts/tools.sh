@@ -12,6 +12,10 @@ chromium_here() { command -v chromium || command -v chromium-browser; }
 
 python_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
 
+python_headers() {
+  "${PYTHON:-python3}" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))'
+}
+
 # tool | who needs it | how to know that it is here | packages of which the first that apt knows is taken
 TABLE='
 make         | everything      | command -v make | make
@@ -20,6 +24,8 @@ java         | the kafka ring  | java_17         | openjdk-17-jre-headless openj
 maven        | the kafka ring  | command -v mvn  | maven
 promtool     | the deploy ring | command -v promtool | prometheus
 chromium     | the browser ring | chromium_here | chromium chromium-browser
+cc           | the compiled ring | command -v cc | build-essential
+headers      | the compiled ring | python_headers | python3-dev
 '
 
 missing_names=() missing_candidates=()

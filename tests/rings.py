@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Callable, Mapping
 from typing import cast
 
+from scripts import compiled
+
 ALL_RINGS_VARIABLE = "ALL_RINGS"
 
 # Only these may be missing where every ring is demanded: data that are large and do not belong to the repository, and a
@@ -33,7 +35,16 @@ def _deploy() -> str | None:
     return None if shutil.which("promtool") else "no promtool"
 
 
-RINGS: Mapping[str, Callable[[], str | None]] = {"kafka": _kafka, "browser": _browser, "deploy": _deploy}
+def _compiled() -> str | None:
+    return compiled.missing()
+
+
+RINGS: Mapping[str, Callable[[], str | None]] = {
+    "kafka": _kafka,
+    "browser": _browser,
+    "deploy": _deploy,
+    "compiled": _compiled,
+}
 
 
 def all_demanded(environment: Mapping[str, str] = os.environ) -> bool:
