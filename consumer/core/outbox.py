@@ -52,7 +52,7 @@ class Outbox:
         if command.thread is None or (attempted is None and self._threads.is_free(command.thread)):
             self._admit(command, live, held=False)
             return ()
-        if self._threads.newest(command.thread, attempted) > command.rank:
+        if self._threads.is_outdated(command.thread, command.rank, attempted):
             return (Ended(command, Outcome.SUPERSEDED, "newer"),)
         ended = self._supersede(command.thread, command.rank)
         self._admit(command, live, held=self._threads.holds(command.thread, command.rank))

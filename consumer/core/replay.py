@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from math import inf
 from typing import NamedTuple
 
 from consumer.core.backfill import Backfilled, next_life
@@ -264,7 +263,7 @@ class Forecast:
 
     def estimate(self, pace: Pace) -> Estimate:
         """What the lane's quota needs for it."""
-        return self.sayings.estimate(self.told, self.people, pace, self._threads.newest)
+        return self.sayings.estimate(self.told, self.people, pace, self._threads.is_outdated)
 
     def tallies(self) -> list[Tally]:
         """Every fate of every route, those that are told first."""
@@ -308,7 +307,7 @@ class Forecast:
             id_, _ = self._life(command)
             if _key(id_) not in self._told or not self._wants(command.terms.route):
                 continue
-            if command.thread is not None and self._threads.newest(command.thread) > command.rank:
+            if command.thread is not None and self._threads.is_outdated(command.thread, command.rank):
                 continue
             if self._sent.add(_key(id_)):
                 yield command, id_
@@ -349,9 +348,10 @@ class _Threads:
         # Of routes beyond the bits, and of equal rank: which there hardly ever are.
         self._more: dict[int, Counter[str]] = {}
 
-    def newest(self, thread: int) -> float:
-        rank = self._known.get(thread)
-        return rank - _RANK_BIAS if rank else -inf
+    def is_outdated(self, thread: int, rank: int) -> bool:
+        """Whether a newer one came."""
+        newest = self._known.get(thread)
+        return newest > 0 and newest - _RANK_BIAS > rank
 
     def note(self, thread: int, rank: int, route: str | None) -> list[tuple[str, int]] | None:
         """A command comes; `route` where it would be told. Returned is which others it replaces, by route; None where

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil
 from typing import NamedTuple
 
 from consumer.core.ceiling import PeopleLimit
@@ -51,9 +51,13 @@ class Saying(NamedTuple):
     coarse: int
 
 
-def no_news(_thread: int) -> float:
+Outdated = Callable[[int, int], bool]
+"""Whether there is something newer on a thread than what has this rank."""
+
+
+def no_news(_thread: int, _rank: int) -> bool:
     """Nothing is newer."""
-    return -inf
+    return False
 
 
 @dataclass(slots=True)
@@ -71,11 +75,11 @@ class Sayings:
         coarse = command.wordings[-1 if command.terms.ladder else 0]
         self._said.append(Saying(command.thread, command.rank, hash(command.wordings[0]), hash(coarse)))
 
-    def estimate(self, told: int, people: int, pace: Pace, newest: Callable[[int], float] = no_news) -> Estimate:
+    def estimate(self, told: int, people: int, pace: Pace, outdated: Outdated = no_news) -> Estimate:
         """For so many commands to so many people. What was not looked at says what the others say, and as often
-        something new as the last of those did: the share of texts that were seen once (Good and Turing). `newest` is
-        the newest rank of a thread: what is older is not said after all."""
-        said = [each for each in self._said if each.thread is None or newest(each.thread) <= each.rank]
+        something new as the last of those did: the share of texts that were seen once (Good and Turing). What is
+        `outdated` is not said after all."""
+        said = [each for each in self._said if each.thread is None or not outdated(each.thread, each.rank)]
         texts = Counter(each.full for each in said), Counter(each.coarse for each in said)
         full, coarse = (_Guess.of(each, len(said), told, pace.capacity) for each in texts)
         coarse = coarse if coarse.parcels < full.parcels else full

@@ -4,8 +4,6 @@ from collections.abc import Callable, Sequence
 
 from consumer.core.index import Index
 
-_NEVER = float("-inf")
-
 
 class Threads:
     """Threads of which something waits or flies; the others take no room. `rank` tells that of a command that waits.
@@ -26,13 +24,12 @@ class Threads:
         """Whether nothing of it waits or flies."""
         return thread not in self._flying and not self.waiting(thread)
 
-    def newest(self, thread: int, attempted: int | None) -> float:
-        """The highest rank that waits, flies or was ever attempted."""
-        newest = _NEVER if attempted is None else attempted
-        if thread in self._flying:
-            newest = max(newest, self._flying[thread][-1])
-        waiting = self.waiting(thread)
-        return max(newest, self._rank(waiting[0])) if waiting else newest
+    def is_outdated(self, thread: int, rank: int, attempted: int | None) -> bool:
+        """Whether a higher rank waits, flies or was ever attempted, which is `attempted`."""
+        if attempted is not None and attempted > rank:
+            return True
+        flying = self._flying.get(thread)
+        return (flying is not None and flying[-1] > rank) or self.newer(thread, rank)
 
     def waiting(self, thread: int) -> Sequence[bytes]:
         """The ids of those that wait, all of one rank."""

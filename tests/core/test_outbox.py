@@ -193,15 +193,17 @@ def test_equal_ranks_replace_nobody() -> None:
     assert outbox.open_count == 2
 
 
+# Behind 2 ** 53 a float does not tell two neighbours apart; the microseconds of a far year are beyond it.
+@pytest.mark.parametrize("rank", [1, 2**53, 2**60])
 @pytest.mark.parametrize("state", ["waits", "flies", "was attempted"])
-def test_a_command_ends_when_a_newer_one_of_its_thread_is_known(state: str) -> None:
+def test_a_command_ends_when_a_newer_one_of_its_thread_is_known(state: str, rank: int) -> None:
     outbox = outbox_of()
     if state != "was attempted":
-        outbox.put(command("B", thread=1, rank=2))
+        outbox.put(command("B", thread=1, rank=rank + 1))
     if state == "flies":
         take(outbox)
-    late = command("A", thread=1, rank=1)
-    assert outbox.put(late, attempted=2 if state == "was attempted" else None) == (superseded(late),)
+    late = command("A", thread=1, rank=rank)
+    assert outbox.put(late, attempted=rank + 1 if state == "was attempted" else None) == (superseded(late),)
 
 
 def test_a_command_waits_when_its_own_rank_was_attempted() -> None:

@@ -179,6 +179,17 @@ def test_of_one_thread_only_the_newest_of_the_range_is_told_whatever_their_order
         assert case.wanted(newer) is not None
 
 
+def test_of_one_thread_only_the_newest_is_told_where_only_a_microsecond_of_a_far_year_tells_them_apart() -> None:
+    older, newer = (
+        order(order__revision=None, occurred_at=f"9900-01-01T00:00:00.00000{number}Z", event_id=str(number))
+        for number in (4, 5)
+    )
+    case = Case().see(older, newer)
+    assert case.fates == {("told", ""): 1, ("superseded", "newer"): 1}
+    assert (case.forecast.estimate(IMSHOP).looked_at, case.wanted(older)) == (1, None)
+    assert case.wanted(newer) is not None
+
+
 def test_news_that_is_over_replaces_older_news_all_the_same() -> None:
     older, newer = order(), order(order__revision=9, event_id="e-2", occurred_at="2026-08-31T10:15:00+03:00")
     assert Case().see(older, newer).fates == {("expired", "deadline"): 1, ("superseded", "newer"): 1}

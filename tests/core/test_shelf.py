@@ -166,7 +166,11 @@ def test_threads_know_who_waits_folded_and_whole() -> None:
     shelf.threads.wait(7, live.command.id)
     followed(shelf)
     assert is_folded(shelf, live.command.id)
-    assert (shelf.threads.newest(7, None), shelf.threads.newer(7, 3), shelf.threads.newer(8, 3)) == (3, False, False)
+    assert (shelf.threads.is_outdated(7, 2, None), shelf.threads.newer(7, 3), shelf.threads.newer(8, 3)) == (
+        True,
+        False,
+        False,
+    )
     assert shelf.threads.older(7, 4) == [live.command.id]
     assert is_folded(shelf, live.command.id)
     second = command(thread=7, rank=3)
