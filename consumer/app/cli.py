@@ -32,6 +32,7 @@ from consumer.app.commands.shared import (
     USAGE,
     ConfigPath,
     Format,
+    OutputFormat,
     leave,
     load,
 )
@@ -101,11 +102,14 @@ def init(folder: Annotated[Path, typer.Argument(help="A folder; it may exist alr
 
 
 @app.command()
-def version() -> None:
-    """The version of Vestnik."""
-    from importlib.metadata import version as installed  # noqa: PLC0415
+def version(output: OutputFormat = Format.TABLE) -> None:
+    """The version of Vestnik, and whether its core is machine code (`compiled`) or plain Python (`plain`)."""
+    import json  # noqa: PLC0415
 
-    typer.echo(installed("vestnik"))
+    from consumer.app import build  # noqa: PLC0415
+
+    told = {"version": build.version(), "core": build.core()}
+    typer.echo(json.dumps(told) if output is Format.JSON else "{version} ({core} core)".format_map(told))
 
 
 @app.command()

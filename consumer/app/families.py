@@ -12,6 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from consumer.app.build import CORES, core
 from consumer.app.series import Board, Family, Label
 from consumer.core.model import Outcome, Priority
 from consumer.core.ports import TROUBLES
@@ -245,8 +246,10 @@ class Families:
     def _declare_process(self, board: Board) -> None:
         expected = self._expected
         self.loop_lag = board.histogram("event_loop_lag_seconds", "How late the loop turned.", LOOP_LAG_BUCKETS)
-        build = board.gauge("build_info", "Always 1.", Label("version"), Label("python"))
-        build.at(expected.version, platform.python_version()).set(1)
+        build = board.gauge(
+            "build_info", "Always 1; how the core runs.", Label("version"), Label("python"), Label("core", CORES)
+        )
+        build.at(expected.version, platform.python_version(), core()).set(1)
         self.config_info = board.gauge(
             "config_info", "Always 1; the digest differs where the configuration does.", Label("digest")
         )

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from typing import Any, Protocol
 
 import structlog
 
 from consumer.app import wiring
 from consumer.app.admin import Admin, AdminSettings
+from consumer.app.build import core, version
 from consumer.app.deployed import Deployed, planners_of
 from consumer.app.hardening import keep_memory_private
 from consumer.app.logs import Logs, configure
@@ -38,11 +38,6 @@ from consumer.engine.run import FAILED, UNFINISHED, Process
 from consumer.engine.view import LaneView
 
 LOOP_LAG_EVERY_SECONDS = 0.5
-
-
-def version() -> str:
-    """The installed version of the distribution."""
-    return metadata.version("vestnik")
 
 
 OpenStreams = Callable[[Setup, Emit], wiring.OpenStreams]
@@ -158,7 +153,8 @@ class Service:
         if refused is not None:
             log.error("admin_port_refused", detail=refused)
             return FAILED
-        log.info("started", version=version(), admin_port=self._admin.port, lanes=list(self._setup.config.names))
+        lanes = list(self._setup.config.names)
+        log.info("started", version=version(), core=core(), admin_port=self._admin.port, lanes=lanes)
         self._options.opened(self._admin.port)
         monitor = asyncio.create_task(self._watch_loop(), name="loop lag")
         reloading = asyncio.create_task(self.reloading.run(), name="reloading")

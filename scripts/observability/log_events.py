@@ -63,7 +63,12 @@ PROCESS = (
         "The route files have changed and are wrong: `version` stays in force, `refused` does not.",
     ),
     Said("routes_unchanged", "info", ("version", "routes"), "The route files hold what is in force again."),
-    Said("started", "info", ("version", "admin_port", "lanes"), "The admin port listens and the lanes begin."),
+    Said(
+        "started",
+        "info",
+        ("version", "core", "admin_port", "lanes"),
+        "The admin port listens and the lanes begin. `core`: `compiled` or `plain`.",
+    ),
     Said("task_failed", "error", ("detail", "error", "frames"), "A bug in a task that nobody waits for."),
 )
 

@@ -285,10 +285,6 @@ def test_an_unreachable_broker_is_a_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in found.output
 
 
-def test_the_version_is_told() -> None:
-    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", call("version").stdout)
-
-
 @pytest.mark.usefixtures("logging_restored")
 def test_a_file_of_events_becomes_pushes_on_the_terminal(catalogue: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole main job, from a file to the console, ending by itself; a second run has nothing left to say."""

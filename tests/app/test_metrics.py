@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from consumer.app import metrics as tables
+from consumer.app.build import core
 from consumer.app.families import Expected, LaneNames
 from consumer.app.metrics import Metrics
 from consumer.app.setup import Setup, load_setup
@@ -148,7 +149,9 @@ def test_a_recipient_is_never_in_the_text(metrics: Metrics) -> None:
 def test_the_loop_and_the_build_are_told(metrics: Metrics) -> None:
     metrics.loop_lagged(0.03)
     assert value(metrics, "event_loop_lag_seconds_count") == 1
-    assert [name for name in samples(metrics) if name.startswith("vestnik_build_info") and "version=1.2.3" in name]
+    (build,) = [name for name in samples(metrics) if name.startswith("vestnik_build_info")]
+    assert "version=1.2.3" in build
+    assert f"core={core()}" in build
     assert value(metrics, "config_info", digest="abc") == 1
 
 

@@ -13,11 +13,11 @@ RUNTIME = Board(
             (
                 Chart(
                     "Versions",
-                    "Which version runs where.",
+                    "Which version runs where, and whether its core is machine code or plain Python.",
                     (
                         Query(
-                            f"count by (version, python) (vestnik_build_info{{{PROCESSES}}})",
-                            "{{version}}, Python {{python}}",
+                            f"count by (version, python, core) (vestnik_build_info{{{PROCESSES}}})",
+                            "{{version}}, Python {{python}}, {{core}} core",
                         ),
                     ),
                     kind="steps",
