@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the image without Docker and looks at it: number 10001, a read-only root, a clean end on SIGTERM, no secrets inside.
+# Builds the image without Docker and looks at it: a core in machine code, and nothing left of what made it; number 10001, a
+# read-only root, a clean end on SIGTERM, no secrets inside.
 #   make image                          on a base that mmdebstrap makes (Debian with its Python)
 #   make image PYTHON_IMAGE=python:3.12-slim-bookworm
 set -euo pipefail
@@ -23,7 +24,7 @@ trap tidy EXIT
 say() { echo "image: $*"; }
 refuse() { echo "image: $*" >&2; exit 1; }
 
-base=${PYTHON_IMAGE:-}
+base=${PYTHON_IMAGE:-} arguments=()
 if [ -z "$base" ]; then
   command -v mmdebstrap >/dev/null || refuse "mmdebstrap is missing, and no PYTHON_IMAGE is named"
   say "making a base of Debian with its Python"
@@ -31,10 +32,12 @@ if [ -z "$base" ]; then
   printf 'FROM scratch\nADD base.tar /\n' >"$work/Base"
   builder bud --quiet --tag localhost/base --file "$work/Base" "$work" >/dev/null
   base=localhost/base
+  # Debian's Python has its headers apart from it.
+  arguments=(--build-arg "COMPILER=gcc libc6-dev python3-dev")
 fi
 
 say "building on $base"
-builder bud --format docker --build-arg "PYTHON_IMAGE=$base" --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag localhost/vestnik . \
+builder bud --format docker --build-arg "PYTHON_IMAGE=$base" "${arguments[@]}" --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag localhost/vestnik . \
   >"$work/build.log" 2>&1 || { tail -n 30 "$work/build.log"; refuse "it does not build"; }
 
 container=$(builder from --pull-never localhost/vestnik)
@@ -45,7 +48,10 @@ inspected() { builder inspect --type image --format "$1" localhost/vestnik; }
 [ -n "$(inspected '{{.Docker.Config.Healthcheck}}')" ] || refuse "it has no health check"
 ! inspected '{{.Docker.Config.Env}}' | grep -Eqi 'secret|token|password|api_?key' || refuse "its environment holds a secret"
 [ -z "$(find "$root" -xdev -perm /6000 -path '*/opt/*')" ] || refuse "something of ours would run as somebody else"
-say "$(du -sm "$root/opt/vestnik" | cut -f1) MB of ours"
+left=$(find "$root/opt" "$root/usr/bin" -name mypy -o -name hatchling -o -name setuptools -o -name gcc -o -name cc)
+[ -z "$left" ] || refuse "what only the build needs is in it: $left"
+code=$(awk -F, '$1 ~ /\.so$/ {bytes += $NF} END {printf "%.1f", bytes / 1e6}' "$root"/opt/vestnik/lib/python*/site-packages/vestnik-*.dist-info/RECORD)
+say "$(du -sm "$root/opt/vestnik" | cut -f1) MB of ours with all that it imports; the core's machine code is $code of them"
 
 mkdir -p "$work/config/routes"
 cat >"$work/config/vestnik.yaml" <<'YAML'
@@ -83,7 +89,10 @@ inside=(unshare --mount bash -ec '
   exec chroot --userspec=10001:10001 --groups= "$root" \
     /usr/bin/env -i PATH=/opt/vestnik/bin:/usr/bin VESTNIK_CONFIG=/etc/vestnik/vestnik.yaml \
     VESTNIK_ADMIN_PORT="$VESTNIK_ADMIN_PORT" "$@"' - "$root" "$work/config")
-"${inside[@]}" vestnik version >/dev/null || refuse "vestnik does not start on a read-only root"
+version=$("${inside[@]}" vestnik version) || refuse "vestnik does not start on a read-only root"
+[[ $version == *"compiled core"* ]] || refuse "its core is not compiled: it says \"$version\""
+core=$("${inside[@]}" python -c 'import consumer.core.memory; print(consumer.core.memory.__file__)')
+[[ $core == /opt/vestnik/*.so ]] || refuse "its core is not machine code: $core"
 ! "${inside[@]}" sh -c 'touch /etc/vestnik/here /opt/vestnik/here' 2>/dev/null || refuse "its root can be written"
 
 "${inside[@]}" vestnik run --lines /etc/vestnik/events.jsonl --out /var/tmp/out >"$work/run.log" 2>&1 &

@@ -59,6 +59,9 @@ def flaws(text: str) -> list[str]:
             SECRET_LIKE.search("\n".join(line for line in text.splitlines() if re.match(r"\s*(ENV|ARG) ", line)))
         ),
         "unlocked": "--frozen" not in text,
+        "plain core": not re.search(r"^ARG COMPILER=\"gcc ", text, re.MULTILINE)
+        or not re.search(r"HATCH_BUILD_HOOK_ENABLE_CUSTOM=\S+ \S+ -m hatchling build --target wheel", text),
+        "tools of the build": bool(re.search(r"^(RUN|COPY) .*(apt-get|pip|uv|/opt/builder)\b", last, re.MULTILINE)),
         "no pin": ":latest" in text or not re.search(r"^ARG \w*IMAGE=\S+:\d", text, re.MULTILINE),
     }
     return [name for name, wrong in checks.items() if wrong]

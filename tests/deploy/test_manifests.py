@@ -16,6 +16,7 @@ import yaml
 
 from consumer.app.overrides import ELSEWHERE, OVERRIDES
 from consumer.app.setup import Setup, load_setup
+from tests.chaos.rows_image import RECIPE, flaws
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
@@ -224,3 +225,31 @@ def test_the_yaml_is_tidy() -> None:
 
 def test_the_dockerfile_is_tidy() -> None:
     tool("hadolint", "Dockerfile")
+
+
+def test_the_dockerfile_makes_a_compiled_core_and_leaves_what_made_it_behind() -> None:
+    assert flaws(RECIPE.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "other", "flaw"),
+    [
+        ('ARG COMPILER="gcc libc6-dev"', "ARG COMPILER", "plain core"),
+        ("HATCH_BUILD_HOOK_ENABLE_CUSTOM=${COMPILER:+true} ", "", "plain core"),
+        ("USER 10001:10001", "COPY --from=build /opt/builder /opt/builder\nUSER 10001:10001", "tools of the build"),
+        ("USER 10001:10001", "RUN apt-get install gcc\nUSER 10001:10001", "tools of the build"),
+        ("--frozen", "", "unlocked"),
+        ("USER 10001:10001", "", "root"),
+    ],
+)
+def test_a_slip_in_the_dockerfile_is_seen(line: str, other: str, flaw: str) -> None:
+    text = RECIPE.read_text("utf-8")
+    assert line in text
+    assert flaws(text.replace(line, other)) == [flaw]
+
+
+def test_all_that_the_dockerfile_copies_is_let_in() -> None:
+    """The builder is given only what `.dockerignore` names, and all of that is needed."""
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", RECIPE.read_text("utf-8"), re.MULTILINE)
+    let_in = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text("utf-8"), re.MULTILINE)
+    assert sorted(" ".join(copied).split()) == sorted(let_in)
