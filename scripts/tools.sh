@@ -1,6 +1,13 @@
 #!/usr/bin/env bash
 # Installs what some rings of tests need and a plain machine lacks; only what is missing, and only where apt is at hand.
 set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The Python that the environment is made with, as the Makefile finds it; what was made once stays with its Python.
+python=python3
+for each in .tools/bin/python "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+  if "$each" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python=$each; break; fi
+done
 
 java_17() {
   local major
@@ -10,14 +17,16 @@ java_17() {
 
 chromium_here() { command -v chromium || command -v chromium-browser; }
 
-python_venv() { "${PYTHON:-python3}" -c 'import ensurepip, venv' 2>/dev/null; }
+python_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
 
+# In a virtual environment they are where its Python was installed. A Python beside the distribution's own has its own package.
+python_dev=$("$python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])' || true)
 python_headers() {
-  "${PYTHON:-python3}" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))'
+  "$python" -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_paths()["include"] + "/Python.h"))'
 }
 
 # tool | who needs it | how to know that it is here | packages of which the first that apt knows is taken
-TABLE='
+TABLE="
 make         | everything      | command -v make | make
 python3-venv | everything      | python_venv     | python3-venv
 java         | the kafka ring  | java_17         | openjdk-17-jre-headless openjdk-21-jre-headless default-jre-headless
@@ -25,8 +34,8 @@ maven        | the kafka ring  | command -v mvn  | maven
 promtool     | the deploy ring | command -v promtool | prometheus
 chromium     | the browser ring | chromium_here | chromium chromium-browser
 cc           | the compiled ring | command -v cc | build-essential
-headers      | the compiled ring | python_headers | python3-dev
-'
+headers      | the compiled ring | python_headers | $python_dev python3-dev
+"
 
 missing_names=() missing_candidates=()
 while IFS='|' read -r name who probe candidates; do
