@@ -19,7 +19,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 unexport VIRTUAL_ENV
 
 .DEFAULT_GOAL := help
-.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage bench-waiting chaos chaos-full check format references picture tools image clean
+.PHONY: help audit sbom demo test bench bench-outbox bench-whole bench-standing bench-plan bench-request bench-journal bench-scale bench-outage bench-waiting chaos chaos-full check format references picture tools wheel image clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -100,8 +100,11 @@ references: .venv/.ready ## write docs/reference/, schemas/json/, rules and dash
 picture: .venv/.ready ## docs/images/page.png anew: the page of a demo, in Chromium
 	@$(BIN)/python -m scripts.picture
 
+wheel: .venv/.ready ## dist/*.whl with the core as machine code, for this Python and machine; PLAIN=1: in plain Python, for all
+	@HATCH_BUILD_HOOK_ENABLE_CUSTOM=$(if $(filter-out 0,$(PLAIN)),false,true) $(BIN)/python -m hatchling build --target wheel
+
 tools: ## what some rings need and a plain machine lacks, by apt
-	@bash scripts/tools.sh
+	@PYTHON="$(PYTHON)" bash scripts/tools.sh
 
 clean: ## remove everything that was made here
 	rm -rf .venv .tools .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov dist build
