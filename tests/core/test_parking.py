@@ -106,6 +106,15 @@ def test_a_reader_of_an_older_version_passes_over_a_kind_that_it_does_not_know()
     assert isinstance(decoded(b'{"kind": "folded", "epoch": 1}'), Unreadable)
 
 
+@pytest.mark.parametrize("never", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_deadline_that_never_comes_is_unreadable(never: bytes) -> None:
+    """Nobody writes one: what waits for it would be told apart from itself, and could never be taken out again."""
+    (parked, _), *_ = parked_records([sleeper(1)], 1, "quiet_hours")
+    for moment in (b"2000.0", b"9000.5"):
+        assert encoded(parked).count(moment) == 1
+        assert isinstance(decoded(encoded(parked).replace(moment, never)), Unreadable)
+
+
 # --- the place itself -------------------------------------------------------------------------------------------------
 
 
