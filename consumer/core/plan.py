@@ -257,7 +257,7 @@ class Planner:
         """When a command joins the line, and when nobody is told any more. An old record joins it when it comes again,
         but its news is as old as ever: nothing beyond the lane's memory of it is told, whoever asks."""
         record, old = reading.record, reading.way.backfilled
-        happened = min(reading.happened / 1_000_000, record.timestamp)
+        happened = min(reading.happened / 1e6, record.timestamp)
         ttl = route.route.ttl + (0.0 if old is None else old.extend_ttl_seconds)
         deadline = min(happened + ttl, record.timestamp + self._profile.memory_seconds)
         return (happened if old is None else reading.way.came), deadline
