@@ -92,7 +92,7 @@ def measured(folder: Path, options: argparse.Namespace, bootstrap: str) -> tuple
     plan.main([*file("plan"), "--events", events])
     request.main([*file("request"), "--requests", events, "--rounds", "3"])
     work = ["--events", events, "--coalesced", str(5 * options.events), "--latency-ms", *options.latency_ms]
-    whole.main([*file("whole"), *work, "--contestants", *options.contestants, *where])
+    whole.main([*file("whole"), *work, "--contestants", *options.contestants, "--rounds", str(options.rounds), *where])
     if not options.brief:
         standing.main([*file("standing"), *where])
     found = ratios(folder / "whole.json", folder / "plan.json") | request_ratios(folder / "request.json")
@@ -114,6 +114,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--latency-ms", nargs="+", default=["0", "20"])
     parser.add_argument("--contestants", nargs="+", default=list(peers.CONTESTANTS))
     parser.add_argument("--bootstrap", default="", help=f"a Kafka, or `{EMBEDDED}`; without any one of its own")
+    parser.add_argument("--rounds", type=int, default=3, help="of the whole job; medians are told")
     parser.add_argument("--brief", action="store_true", help="without what takes minutes")
     parser.add_argument("--compare", action="store_true", help="fail where more than a third of a ratio is lost")
     parser.add_argument("--record", action="store_true", help="write the ratios down for the next time")

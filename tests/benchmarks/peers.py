@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from consumer.core import memory
 from tests.benchmarks.provider import ROOT
 
 PEERS = ROOT / ".cache" / "peers"
@@ -21,6 +22,7 @@ PYDANTIC = "pydantic==2.14.3"
 QUIX = ("quixstreams==3.28.1", "requests==2.34.2", *SHARED)
 ARROYO = ("sentry-arroyo==2.48.0", "requests==2.34.2", *SHARED, PYDANTIC)
 SETTINGS_OF_TOPICS = "it asks for the settings of its topics, and the embedded broker knows none"
+ALL_PLAIN = "no core is compiled here, and Vestnik is plain itself"
 PACKAGE = "tests.benchmarks.contestants"
 
 
@@ -28,7 +30,8 @@ PACKAGE = "tests.benchmarks.contestants"
 class Contestant:
     """One way of doing the job. `needs` are the pinned packages of its environment; none: it runs in ours. `lean`:
     with the bare HTTP client of the standard library in the place of the usual one. Without `http` its pushes go
-    nowhere, and are accepted at once. `needs_kafka`: why the embedded broker is not enough for it."""
+    nowhere, and are accepted at once. `needs_kafka`: why the embedded broker is not enough for it. `plain`: without the
+    compiled core, where the others have it."""
 
     name: str
     module: str
@@ -37,6 +40,7 @@ class Contestant:
     lean: bool = False
     http: bool = True
     needs_kafka: str = ""
+    plain: bool = False
 
     @property
     def is_ours(self) -> bool:
@@ -69,6 +73,7 @@ CONTESTANTS = {
     each.name: each
     for each in (
         Contestant("vestnik", "vestnik_run"),
+        Contestant("vestnik-plain", "vestnik_run", plain=True),
         Contestant("vestnik-null", "vestnik_run", http=False),
         Contestant("bare", "bare"),
         Contestant("bare-uvloop", "bare", uvloop=True),
@@ -84,9 +89,15 @@ CONTESTANTS = {
 }
 
 
+def core_is_compiled() -> bool:
+    """Whether this process, and what it starts, has the compiled core."""
+    return Path(memory.__file__).suffix != ".py"
+
+
 def missing(contestants: Sequence[Contestant], *, embedded: bool) -> dict[str, str]:
     """Why those cannot take part that cannot; the environments of the others are there afterwards."""
     unfit = {each.name: each.needs_kafka for each in contestants if embedded and each.needs_kafka}
+    unfit |= {each.name: ALL_PLAIN for each in contestants if each.plain and not core_is_compiled()}
     return unfit | install([each for each in contestants if each.name not in unfit])
 
 

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from consumer.demo.broker import PARTITIONS, EmbeddedBroker
+from scripts import compiled
 from tests.benchmarks.provider import ROOT, Reached
 from tests.kafka.ring import shared_bootstrap
 
@@ -102,17 +103,20 @@ def broker(bootstrap: str = "") -> Iterator[Broker]:
 
 @dataclass(slots=True)
 class Process:
-    """A contestant's process. `began` is when it was started, on the monotonic clock."""
+    """A contestant's process; `plain`: without a compiled core. `began` is when it was started, on the monotonic
+    clock."""
 
     command: list[str]
     log: Path
     environment: dict[str, str] = field(default_factory=dict)
+    plain: bool = False
     began: float = 0.0
     popen: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         # Compiled modules are kept, as where a package is installed: else a start would be slower than it is.
-        environment = os.environ | {"PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "compiled")} | self.environment
+        handed_down = compiled.plain(os.environ) if self.plain else os.environ
+        environment = handed_down | {"PYTHONPYCACHEPREFIX": str(ROOT / ".cache" / "compiled")} | self.environment
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         with self.log.open("ab") as log:
             self.began = time.monotonic()

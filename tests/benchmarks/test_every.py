@@ -19,6 +19,15 @@ def test_who_cannot_work_on_the_embedded_broker_is_left_out_with_the_reason() ->
     assert list(peers.missing(asked, embedded=True)) == ["quix"]
 
 
+def test_who_is_plain_takes_part_only_beside_a_compiled_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [CONTESTANTS["vestnik-plain"]]
+    found = []
+    for is_compiled in (False, True):
+        monkeypatch.setattr(peers, "core_is_compiled", lambda told=is_compiled: told)
+        found.append(list(peers.missing(asked, embedded=True)))
+    assert found == [["vestnik-plain"], []]
+
+
 def test_variants_of_a_framework_share_an_environment() -> None:
     assert CONTESTANTS["arroyo-lean"].place == CONTESTANTS["arroyo"].place
 

@@ -56,6 +56,18 @@ def test_no_two_events_of_the_work_are_for_one_customer_and_the_accruals_have_tw
     assert len({(event["customer"]["locale"], event["bonus"]["amount"]) for event in events}) == 12
 
 
+def score(contestant: str, us: float, number: int) -> whole.Score:
+    return whole.Score(contestant, "orders", 20.0, 100, 1e6 / us, 1e6 / us, us, 50.0, 0.5, 100, 0, True, number)
+
+
+def test_the_median_of_the_rounds_is_told_and_a_ratio_is_of_one_round() -> None:
+    ours = [score("vestnik", us, number) for number, us in enumerate((100.0, 400.0, 200.0), 1)]
+    bare = [score("bare", us, number) for number, us in enumerate((90.0, 400.0, 150.0), 1)]
+    found = [each for together in zip(ours, bare, strict=True) for each in together]
+    assert [each.us_per_event for each in whole.typical(found)] == [200.0, 150.0]
+    assert whole.ratios(found) == {"vestnik/bare at 20 ms": 0.9}
+
+
 def test_only_a_loss_of_more_than_a_third_is_a_failure() -> None:
     told = changes({"a": 1.0, "b": 1.0, "gone": 1.0}, {"a": 0.67, "b": 0.66, "new": 0.1})
     assert [each.name for each in told if each.is_gross_loss] == ["b"]

@@ -10,10 +10,13 @@ import json
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -52,8 +55,8 @@ WANTED_US = {("vestnik", "coalesced"): 50.0, ("vestnik-null", "orders"): 100.0, 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What was measured of one contestant at one latency. `twice` are those who were told beyond one
-    an event."""
+    """What was measured of one contestant at one latency in one round. `twice` are those who were told beyond one an
+    event."""
 
     contestant: str
     job: str
@@ -67,6 +70,11 @@ class Score:
     requests: int
     twice: int
     committed: bool
+    round: int = 1
+
+    @property
+    def task(self) -> tuple[str, str, float]:
+        return self.contestant, self.job, self.latency_ms
 
 
 class Match:
@@ -144,7 +152,7 @@ class Match:
         path = written(self._folder / lane, document, routes(self._job, lane))
         nowhere = None if contestant.http else self._folder / f"{lane}.count"
         command = contestant.vestnik(embedded=self._stage.embedded is not None, profile=self._profile, nowhere=nowhere)
-        return Process([*command, str(path)], log)
+        return Process([*command, str(path)], log, plain=contestant.plain)
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------
@@ -158,6 +166,7 @@ class Turn:
     contestant: Contestant
     latency_ms: float
     events: int
+    round: int = 1
 
 
 def turns(match: Match, contestants: Sequence[Contestant], latencies: Sequence[float], events: int) -> Iterator[Turn]:
@@ -179,10 +188,15 @@ def _together(match: Match, able: Sequence[Contestant], events: int) -> Iterator
     return turns(match, ours, [COALESCED_LATENCY_MS], events)
 
 
+def in_rounds(asked: Sequence[Turn], rounds: int) -> list[Turn]:
+    """All of them in turn, again and again: what else the machine does meanwhile meets everybody alike."""
+    return [replace(turn, round=number) for number in range(1, rounds + 1) for turn in asked]
+
+
 def scores(asked: Sequence[Turn]) -> Iterator[Score]:
     for turn in asked:
         try:
-            yield turn.match.play(turn.contestant, turn.latency_ms, turn.events)
+            yield replace(turn.match.play(turn.contestant, turn.latency_ms, turn.events), round=turn.round)
         except NotDone as why:
             sys.stderr.write(f"{turn.contestant.name} at {turn.latency_ms:.0f} ms: not done: {why}\n")
 
@@ -190,16 +204,28 @@ def scores(asked: Sequence[Turn]) -> Iterator[Score]:
 OTHERS = [name for name, contestant in peers.CONTESTANTS.items() if not contestant.is_ours]
 
 
-def ratios(found: Sequence[Score]) -> dict[str, float]:
-    """Vestnik over each other, at each latency, per CPU second."""
-    ours = {score.latency_ms: score for score in found if (score.contestant, score.job) == ("vestnik", ORDERS.name)}
-    return {
-        f"vestnik/{score.contestant} at {score.latency_ms:.0f} ms": round(
-            ours[score.latency_ms].events_per_cpu_second / score.events_per_cpu_second, 3
-        )
+def typical(found: Sequence[Score]) -> list[Score]:
+    """Of each contestant's rounds the one that cost the median."""
+    rounds: defaultdict[tuple[str, str, float], list[Score]] = defaultdict(list)
+    for score in found:
+        rounds[score.task].append(score)
+    return [sorted(each, key=attrgetter("us_per_event"))[len(each) // 2] for each in rounds.values()]
+
+
+def ratios(found: Sequence[Score], figure: str = "events_per_cpu_second") -> dict[str, float]:
+    """Vestnik over each other, at each latency; each the median of those of its rounds."""
+    ours = {
+        (score.latency_ms, score.round): score
         for score in found
-        if score.job == ORDERS.name and score.contestant in OTHERS and score.latency_ms in ours
+        if (score.contestant, score.job) == ("vestnik", ORDERS.name)
     }
+    rounds: defaultdict[str, list[float]] = defaultdict(list)
+    for score in found:
+        beside = ours.get((score.latency_ms, score.round))
+        if beside is not None and score.job == ORDERS.name and score.contestant in OTHERS:
+            name = f"vestnik/{score.contestant} at {score.latency_ms:.0f} ms"
+            rounds[name].append(getattr(beside, figure) / getattr(score, figure))
+    return {name: round(median(each), 3) for name, each in rounds.items()}
 
 
 def wanted_of(ratio: str) -> float | None:
@@ -245,6 +271,7 @@ def main(arguments: Sequence[str]) -> int:
         "--profile", type=Path, help="where Vestnik's cProfile goes; its figures are worth nothing then"
     )
     parser.add_argument("--coalesced", type=int, default=0, help="so many accruals of twelve texts in shared requests")
+    parser.add_argument("--rounds", type=int, default=1, help="how often everybody plays; medians are told")
     options = parser.parse_args(arguments)
     console = Console(width=140)
     asked = [peers.CONTESTANTS[name] for name in options.contestants]
@@ -253,19 +280,21 @@ def main(arguments: Sequence[str]) -> int:
         console.print(f"left out: {name}: {why}", markup=False)
     able = [each for each in asked if each.name not in missing]
     with tempfile.TemporaryDirectory(prefix="whole-") as folder, broker(options.bootstrap) as stage, Provider() as told:
-        asked_for = [
+        everybody = [
             *_apart(Match(stage, told, Path(folder), profile=options.profile), able, options),
             *_together(Match(stage, told, Path(folder), COALESCED, options.profile), able, options.coalesced),
         ]
-        found = []
+        asked_for, found = in_rounds(everybody, options.rounds), []
         for score in scores(asked_for):
             found.append(score)
             name = f"{score.contestant}, {score.job}, {score.latency_ms:.0f} ms"
             console.print(f"{name}: {score.us_per_event:.0f} µs of CPU an event", markup=False, highlight=False)
     _tell(console, found)
     document = {
-        "scores": [_row(each) for each in found],
+        "scores": [_row(each) for each in typical(found)],
         "ratios": ratios(found),
+        "rates": ratios(found, "events_per_second"),
+        "compiled": peers.core_is_compiled(),
         "wanted": WANTED,
         "left_out": missing,
     }
@@ -279,11 +308,12 @@ def _row(score: Score) -> dict[str, Any]:
 
 
 def _tell(console: Console, found: Sequence[Score]) -> None:
-    console.print(table(found))
+    console.print(table(typical(found)))
+    rates = ratios(found, "events_per_second")
     for name, ratio in ratios(found).items():
         wanted = wanted_of(name)
         aim = "" if wanted is None else f" (wanted: {wanted:.2f})"
-        console.print(f"{name}: {ratio:.2f}{aim}", markup=False)
+        console.print(f"{name}: {ratio:.2f}{aim}; events a second: {rates[name]:.2f}", markup=False)
 
 
 if __name__ == "__main__":
