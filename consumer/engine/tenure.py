@@ -61,6 +61,7 @@ class Tenure:
         self._started: dict[int, float] = {}
         self._back: dict[int, tuple[Flight, Landed]] = {}
         self._landing = False
+        self._handed_in = 0
         self._requests = self._landings = self._commits = 0
 
     def renew(self, epoch: int) -> None:
@@ -109,7 +110,7 @@ class Tenure:
 
     @property
     def flying(self) -> int:
-        """Requests whose slot is taken."""
+        """Requests without a landing that is durable."""
         return len(self._started)
 
     @property
@@ -122,7 +123,7 @@ class Tenure:
     def _slot_free(self) -> bool:
         # While the provider fails one request at a time is enough to learn that it is back.
         slots = 1 if self.gate.failing else self._settings.in_flight
-        return self.flying < slots and not self._office.stopping()
+        return self.flying - self._handed_in < slots and not self._office.stopping()
 
     def _bind(self, grant: Grant) -> Flight | None:
         if not self._night.fall():
@@ -169,15 +170,19 @@ class Tenure:
         try:
             while self._back:
                 back, self._back = self._back, {}
+                # A slot is a request on the wire. What is announced from here on is handed to the journal behind these.
+                self._handed_in = len(back)
+                self._bell.ring()
                 try:
                     await write_landings(self._office, list(back.values()))
                 finally:
+                    self._handed_in = 0
                     self._over(back)
         finally:
             self._landing = False
 
     def _over(self, numbers: Iterable[int]) -> None:
-        """These take no slot any more."""
+        """Nothing is under way for these any more."""
         for number in numbers:
             del self._started[number]
             self._landings += 1

@@ -60,6 +60,25 @@ async def test_the_quota_holds_and_is_used() -> None:
 
 
 @virtual
+async def test_the_next_request_is_announced_while_the_journal_takes_a_landing() -> None:
+    world = World()
+    world.broker.write_seconds = 1.0
+    for person in people(20):
+        world.publish(id=f"e-{person}", to=person)
+    process = world.process(quota=None, capacity=Capacity(1, 1), in_flight=1).start()
+    await world.settled()
+    times = world.provider.arrivals
+    steps = [later - sooner for sooner, later in pairwise(times)]
+    # An announcement and an answer; were the landing waited for, another second.
+    assert len(times) == 20
+    assert min(steps) >= 1.0
+    assert max(steps) < 1.9
+    assert world.ends() == {"delivered": 20}
+    await process.stop()
+    assert in_balance(process)
+
+
+@virtual
 async def test_an_offset_is_committed_only_when_its_commands_have_outcomes_in_the_journal() -> None:
     world = World(partitions=1)
     process = world.process().start()
