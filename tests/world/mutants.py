@@ -176,8 +176,8 @@ MUTANTS = (
     Mutant(
         "an older one replaces a newer one",
         f"{OUTBOX}:Outbox.put",
-        "> command.rank",
-        "> command.rank + 1_000_000_000_000_000_000",
+        "command.rank, attempted)",
+        "command.rank + 1_000_000_000_000_000_000, attempted)",
     ),
     # what the desk takes for granted
     Mutant("what joins is not counted", f"{DESK}:Desk._note", "self._books.joined += 1", "pass"),
