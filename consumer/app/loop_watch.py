@@ -1,6 +1,9 @@
 """Watches from a thread of its own that the event loop turns, and ends the process when it does not."""
 
+import ctypes
+import faulthandler
 import os
+import signal
 import sys
 import threading
 import time
@@ -15,6 +18,9 @@ from consumer.engine.run import STUCK
 TICK_SECONDS = 1.0
 SAY_SECONDS = 2.0
 FRAMES_LIMIT = 12
+# So much more CPU than the limit has whoever keeps every other thread from running, this one among them.
+SPARE_SECONDS = 2.0
+STDERR = 2
 
 
 class LoopWatch:
@@ -23,6 +29,10 @@ class LoopWatch:
     A loop that stands still for `limit_seconds` holds heartbeats, requests and the stop alike, so the process ends with
     exit code 70; the last line of the log says where it stands. Only time in which this thread ran counts: a process
     that was stopped, or a host that slept, is not stuck.
+
+    Machine code may go round in circles without ever letting another thread run, so this thread grants the process CPU
+    time again and again. Where that is used up, the system ends it: with the code of its signal, 27, and with the
+    functions of Python on stderr.
     """
 
     def __init__(
@@ -47,6 +57,8 @@ class LoopWatch:
     def start(self) -> None:
         """Look from now on; to be called in the thread that will run the loop."""
         self._main = threading.get_ident()
+        _leave_on(signal.SIGPROF)
+        self._grant()
         threading.Thread(target=self._run, name="loop watch", daemon=True).start()
 
     def stop(self) -> None:
@@ -55,7 +67,13 @@ class LoopWatch:
 
     def _run(self) -> None:
         while not self._over.wait(TICK_SECONDS):
+            self._grant()
             self.look()
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+
+    def _grant(self) -> None:
+        """CPU time, which a process that was stopped does not use up."""
+        signal.setitimer(signal.ITIMER_PROF, self._limit + SPARE_SECONDS)
 
     def look(self) -> None:
         """Leave if the loop has stood still for too long."""
@@ -76,6 +94,14 @@ class LoopWatch:
         why = f"the event loop has not turned for {self._still:.0f} s"
         frames = _places(sys._current_frames().get(self._main))
         structlog.stdlib.get_logger("vestnik").error("ended", exit_code=STUCK, why=why, frames=frames)
+
+
+def _leave_on(number: signal.Signals) -> None:
+    """Say where every thread stands and end the process, whoever holds the interpreter's lock. The system's own answer
+    to the signal would do, but the first process of a container is spared it."""
+    libc = ctypes.CDLL(None)
+    libc.signal(ctypes.c_int(number), ctypes.cast(libc._exit, ctypes.c_void_p))
+    faulthandler.register(number, STDERR, chain=True)
 
 
 def _places(frame: FrameType | None) -> list[str]:

@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +65,20 @@ def test_a_process_that_was_stopped_for_an_hour_is_not_stuck() -> None:
     room.look(1, apart_seconds=3600.0)
     room.look(50)
     assert room.left == []
+
+
+HOARDER = """
+from collections import deque
+from itertools import repeat
+from consumer.app import loop_watch
+
+loop_watch.SPARE_SECONDS = 0.2
+loop_watch.LoopWatch(0.1).start()
+deque(repeat(None), maxlen=0)
+"""
+
+
+def test_a_loop_in_machine_code_that_lets_no_other_thread_run_ends_the_process_too() -> None:
+    ended = subprocess.run([sys.executable, "-c", HOARDER], capture_output=True, text=True, timeout=60.0, check=False)
+    assert ended.returncode == 27
+    assert 'File "<string>", line 8 in <module>' in ended.stderr
