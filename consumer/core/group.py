@@ -11,6 +11,8 @@ from consumer.core.model import Command, Message, OnUnsure, Terms
 # What has left stays in the line of a crowd up to this many times what is there.
 _STALE_FACTOR = 2
 _STALE_ROOM = 64
+# A number of 60 bits takes 32 bytes, one of 64 bits 48.
+_HASH_BITS = (1 << 60) - 1
 
 # A route that wants no wait at all still needs a scale for its slack.
 LEAST_WITHIN_SECONDS = 0.001
@@ -160,7 +162,8 @@ class Group:
         """Its commands for any of these recipients."""
         if self._crowd is None:
             return [command for command in self if command.recipient in told]
-        return [self._holder.command(id_) for id_ in self._crowd.of_recipients(told)]
+        found = map(self._holder.command, self._crowd.of_recipients(told))
+        return [command for command in found if command.recipient in told]
 
     def _ids(self) -> Iterable[bytes]:
         """The one that arrived first comes first."""
@@ -170,7 +173,8 @@ class Group:
 
 
 class _Crowd:
-    """The ids of many: by recipient, and in the line of their arrivals (those that came at once as they were put).
+    """The ids of many: by a hash of the recipient, which takes half the room of the name, and in the line of their
+    arrivals (those that came at once as they were put).
 
     Who leaves from the middle stays in the line until it is tidied: to move all behind it would cost more."""
 
@@ -178,7 +182,7 @@ class _Crowd:
 
     def __init__(self) -> None:
         # Nearly everybody has one command here. Who has many is no reason to search: nobody stalls a lane by one name.
-        self.members: dict[str, bytes | dict[bytes, None]] = {}
+        self.members: dict[int, bytes | dict[bytes, None]] = {}
         self._count = 0
         self._line: list[bytes] = []
         self._arrivals = array("d")
@@ -198,16 +202,19 @@ class _Crowd:
             yield from (id_ for id_ in _all(known) if id_ != self._line[self._head])
 
     def of_recipients(self, told: set[str]) -> list[bytes]:
-        if self.members.keys().isdisjoint(told):
+        """Theirs, and once in a lifetime somebody else's."""
+        sought = set(map(_hashed, told))
+        if self.members.keys().isdisjoint(sought):
             return []
-        return [id_ for recipient, known in self.members.items() if recipient in told for id_ in _all(known)]
+        return [id_ for hashed, known in self.members.items() if hashed in sought for id_ in _all(known)]
 
     def add(self, command: Command) -> None:
-        known = self.members.setdefault(command.recipient, command.id)
+        hashed = _hashed(command.recipient)
+        known = self.members.setdefault(hashed, command.id)
         if isinstance(known, dict):
             known[command.id] = None
         elif known != command.id:
-            self.members[command.recipient] = {known: None, command.id: None}
+            self.members[hashed] = {known: None, command.id: None}
         self._count += 1
         at = bisect_right(self._arrivals, command.arrived, self._head)
         if at == self._head > 0:
@@ -219,13 +226,14 @@ class _Crowd:
             self._arrivals.insert(at, command.arrived)
 
     def discard(self, command: Command) -> None:
-        known = self.members[command.recipient]
+        hashed = _hashed(command.recipient)
+        known = self.members[hashed]
         if isinstance(known, dict):
             del known[command.id]
             if len(known) == 1:
-                (self.members[command.recipient],) = known
+                (self.members[hashed],) = known
         else:
-            del self.members[command.recipient]
+            del self.members[hashed]
         self._count -= 1
 
     def tidy(self, stands: Callable[[bytes], bool]) -> None:
@@ -237,6 +245,10 @@ class _Crowd:
             here = dict.fromkeys(entry for entry in entries if stands(entry[0]))
             self._line, self._arrivals = [id_ for id_, _ in here], array("d", [at for _, at in here])
             self._head = 0
+
+
+def _hashed(recipient: str) -> int:
+    return hash(recipient) & _HASH_BITS
 
 
 def _all(known: bytes | dict[bytes, None]) -> Iterable[bytes]:
