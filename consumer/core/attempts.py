@@ -32,7 +32,7 @@ class AttemptCommands:
 
     def __init__(self, columns: Columns) -> None:
         """Raises ValueError when columns differ in length or an id or digest is not hexadecimal."""
-        if len(set(map(len, _columns(columns)))) != 1:
+        if not is_even(columns):
             raise ValueError("the columns of an attempt differ in length")
         self._columns = columns
         self.endings = packed_ends(columns.ids, columns.digests)
@@ -153,6 +153,11 @@ def _joined(pieces: Sequence[Columns]) -> Columns:
         for name, column in zip(names, zip(*map(_columns, pieces), strict=True), strict=True)
     }
     return Columns(**merged)
+
+
+def is_even(columns: Columns) -> bool:
+    """Whether they are all of one length, as a record's of ours are."""
+    return len(set(map(len, _columns(columns)))) == 1
 
 
 def _columns(columns: Columns) -> tuple[Sequence[object], ...]:

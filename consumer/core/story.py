@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from consumer.core.attempts import is_even
 from consumer.core.model import Position
 from consumer.core.ports import Entry
 from schemas.journal import Attempt, Claim, Columns, Landing, Outcomes, Parked, Repeat, SentMessage
@@ -119,7 +120,7 @@ class Chronicle:
             case Claim():
                 if record.epoch > self.epoch:
                     self.epoch, self.owner = record.epoch, record.member
-            case Attempt():
+            case Attempt() if all(is_even(parcel.commands) for parcel in record.parcels):
                 self._attempt(record, at)
             case Landing():
                 self._land(record, at)
@@ -127,10 +128,10 @@ class Chronicle:
                 self._repeat(record, at)
             case Outcomes():
                 self._end_all(record, at)
-            case Parked():
+            case Parked() if is_even(record.commands) and len(record.until) == len(record.commands.ids):
                 self._park(record, at)
             case _:
-                # What nobody can read tells nothing of anybody.
+                # What nobody can read tells nothing of anybody; nor does what does not fit together, as in a memory.
                 pass
 
     def _life(self, columns: Columns, row: int) -> Life:

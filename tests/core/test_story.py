@@ -1,5 +1,6 @@
 """What the journal tells of a command: its tries, its naps and its one end."""
 
+from dataclasses import replace
 from itertools import count
 
 from consumer.core.model import Position
@@ -127,23 +128,35 @@ def test_an_earlier_owner_that_withdrew_what_was_repeated_says_nothing() -> None
     assert life(chronicle).end == End(105.0, "delivered", "", "1.1")
 
 
-def test_a_parked_command_tells_until_when() -> None:
-    parked = Parked(
+def parked(commands: Columns) -> Parked:
+    """Of two commands."""
+    return Parked(
         epoch=1,
         reason="quiet_hours",
         terms=[ParkedTerms(route="order-paid", priority="low", deliver_within_seconds=60.0, on_unsure="stop")],
         ladders=[[PAID]],
         quiets=[],
-        commands=columns(A, B),
+        commands=commands,
         until=[900.0, 901.0],
         term=[0, 0],
         rung=[0, 0],
         quiet=[None, None],
     )
-    chronicle = told(Asked({A}), parked)
+
+
+def test_a_parked_command_tells_until_when() -> None:
+    chronicle = told(Asked({A}), parked(columns(A, B)))
     assert life(chronicle).naps == [Nap(100.0, 900.0, "quiet_hours")]
     assert set(chronicle.lives) == {A}
 
 
 def test_what_nobody_can_read_tells_nothing() -> None:
     assert told(Asked({A}), Unreadable("tombstone"), attempt(columns(C))).lives == {}
+
+
+def test_records_that_do_not_fit_together_tell_nothing() -> None:
+    """A lane passes them over too."""
+    uneven = columns(A, B)
+    uneven.deadlines.clear()
+    assert told(Asked({A}), Claim(epoch=1, member="host:1"), attempt(uneven), parked(uneven)).lives == {}
+    assert told(Asked({A}), replace(parked(columns(A, B)), until=[900.0])).lives == {}
