@@ -55,6 +55,8 @@ from consumer.core.profile import Mode, QuietProfile, ShopProfile
 from consumer.core.replay import Asked, Forecast, Foresight, Outlook
 from consumer.core.replay_quota import Pace
 from consumer.core.shelf import Shelf
+from consumer.core.story import Asked as Lives
+from consumer.core.story import Chronicle
 from consumer.streams.codec import decoded, encoded
 from schemas.journal import AnyRecord, Claim, Landing, OutcomeName, Repeat
 from tests.core import formats
@@ -87,7 +89,7 @@ def journals(dice: Random, inputs: int) -> Iterator[str]:
     """Memories that are fed spoilt records, what they say afterwards, and who takes over from them."""
     for number in range(inputs):
         memory = Memory(dice.choice((3600.0, 8 * 86_400.0)), Told((Cap(2, 600.0),), b"key"))
-        hindsight = Hindsight(3600.0)
+        hindsight, story = Hindsight(3600.0), Chronicle(Lives([id_.hex() for id_ in IDS]))
         for offset, record in enumerate(_life(dice)):
             document = json.loads(encoded(record))
             for _ in range(dice.choice((0, 0, 1, 1, 2))):
@@ -95,7 +97,7 @@ def journals(dice: Random, inputs: int) -> Iterator[str]:
             at = dice.choice((NOW + offset, NOW + offset, NOW + 600.0 * offset, NOW - offset))
             read = decoded(json.dumps(document).encode())
             entry = Entry(offset, at, read)
-            each = [given(partial(one.apply, entry)) for one in (memory, hindsight)]
+            each = [given(partial(one.apply, entry)) for one in (memory, hindsight, story)]
             yield f"journal {number}.{offset} {each} {repr(read)[:200]}"
         for line in (*_remembered(memory), *_remembered(hindsight), *_foretold(hindsight)):
             yield f"journal {number} {line}"
@@ -192,8 +194,7 @@ def _taken_over(dice: Random, memory: Memory) -> Iterator[str]:
     for one in list(memory.open_attempts.values()):
         yield given(partial(lost, one, 3, memory))
     for step in range(6):
-        now = NOW + dice.choice((0.0, 60.0 * step, 86_400.0 * step))
-        yield from _tended(desk, now)
+        yield from _tended(desk, NOW + dice.choice((0.0, 60.0 * step, 86_400.0 * step)))
     yield given(lambda: (desk.drift, desk.parked, desk.in_doubt, desk.bound, desk.joined, desk.release()))
 
 
@@ -250,9 +251,9 @@ def desks(dice: Random, inputs: int) -> Iterator[str]:
         desk = Desk(Outbox(bounds, POLICIES[dice.choice(tuple(POLICIES))](), shelf), Ledger(), memory)
         for step in range(dice.randint(4, 20)):
             now = NOW + dice.choice((0.0, 1.0, 60.0, 7200.0))
-            position = Position("shop.orders", 0, step)
             made = tuple(command(dice, dice.randrange(40)) for _ in range(dice.randint(0, 4)))
-            yield f"desk {number} {given(partial(desk.admit, Record(position, now), Planned('x', made), now))}"
+            record = Record(Position("shop.orders", 0, step), now)
+            yield f"desk {number} {given(partial(desk.admit, record, Planned('x', made), now))}"
             for line in (*_tended(desk, now), *_asked_for(desk, dice, now), *_sent(desk, dice, step + 1, now)):
                 yield f"desk {number}.{step} {line}"
 
@@ -268,9 +269,7 @@ def _asked_for(desk: Desk, dice: Random, now: float) -> Iterator[str]:
 def _sent(desk: Desk, dice: Random, number: int, now: float) -> Iterator[str]:
     room = Capacity(dice.randint(1, 3), dice.choice((1, 3, 1000)), ("a",), dice.choice((None, 4)))
     gap, probe = dice.choice((0.0, 0.01, 6.0)), dice.random() < 0.2
-    parcels = desk.take(now, gap, room, probe=probe)
-    yield repr(parcels)
-    if not parcels:
+    if not (parcels := desk.take(now, gap, room, probe=probe)):
         return
     batch = Batch(f"1.{number}", 1, parcels)
     places = {each.id: desk.positions(each) for each in batch.commands}
@@ -290,7 +289,7 @@ def _landed(desk: Desk, batch: Batch, each: Any, places: Any, now: float) -> obj
     memory.apply(Entry(memory.offset, now, landed.record))
     ended = desk.land(batch.commands, landed.outcomes, landed.refused)
     buried = [desk.convict(sentence) for sentence in list(desk.bisection.sentences)]
-    return encoded(landed.record), landed, ended, buried, desk.drift
+    return batch.parcels, encoded(landed.record), landed, ended, buried, desk.drift
 
 
 # --- events -----------------------------------------------------------------------------------------------------------
