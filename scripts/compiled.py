@@ -49,7 +49,7 @@ def built() -> Path:
 
 def environment(unpacked: Path) -> dict[str, str]:
     """With these variables `consumer` is the built one, and everything else the tree's. Python must not look into the
-    working directory first, and pytest must be told `--import-mode=append`."""
+    working directory first, nor may pytest, which `--import-mode=importlib` in pyproject.toml sees to."""
     return {"PYTHONPATH": f"{unpacked}{os.pathsep}{ROOT}", "PYTHONSAFEPATH": "1"}
 
 
