@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from consumer.core import memory
+from consumer.app import build
 from tests.benchmarks.provider import ROOT
 
 PEERS = ROOT / ".cache" / "peers"
@@ -91,7 +91,7 @@ CONTESTANTS = {
 
 def core_is_compiled() -> bool:
     """Whether this process, and what it starts, has the compiled core."""
-    return Path(memory.__file__).suffix != ".py"
+    return build.core() == "compiled"
 
 
 def missing(contestants: Sequence[Contestant], *, embedded: bool) -> dict[str, str]:
