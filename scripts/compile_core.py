@@ -35,18 +35,20 @@ class CompiledCore(BuildHookInterface):  # type: ignore[type-arg]
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         if version == "editable":
             return
-        self._place = Path(tempfile.mkdtemp(prefix="vestnik-compiled-"))
+        # Until the wheel is made of it; it goes with the process where that fails.
+        self._folder = tempfile.TemporaryDirectory(prefix="vestnik-compiled-")
+        place = Path(self._folder.name)
         for package in PACKAGES:
-            shutil.copytree(Path(self.root, package), self._place / package, ignore=shutil.ignore_patterns("*.so"))
+            shutil.copytree(Path(self.root, package), place / package, ignore=shutil.ignore_patterns("*.so"))
         # Under its own name setuptools would read it, and find packages where it is to compile modules alone.
-        shutil.copy(Path(self.root, "pyproject.toml"), self._place / "mypy.toml")
+        shutil.copy(Path(self.root, "pyproject.toml"), place / "mypy.toml")
         options = json.dumps(["--config-file", "mypy.toml", *self.config["modules"]])
-        subprocess.run([sys.executable, "-c", SETUP, options], cwd=self._place, check=True)
-        made = {str(path): str(path.relative_to(self._place)) for path in self._place.rglob("*.so")}
+        subprocess.run([sys.executable, "-c", SETUP, options], cwd=place, check=True)
+        made = {str(path): str(path.relative_to(place)) for path in place.rglob("*.so")}
         build_data["force_include"].update({path: name for path, name in made.items() if not name.startswith("build")})
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         if version != "editable":
-            shutil.rmtree(self._place)
+            self._folder.cleanup()

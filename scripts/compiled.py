@@ -2,8 +2,8 @@
 
     python -m scripts.compiled tests.benchmarks.every --compare
 
-runs the module with `consumer` from that build. Where it cannot be built it says why, and runs plain Python. With
-PLAIN=1 it does not try.
+runs the module with `consumer` from that build. Where a tool is missing it says which, and runs plain Python; what does
+not compile is an error. With PLAIN=1 it does not try.
 """
 
 import fcntl
@@ -58,6 +58,11 @@ def plain(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in ("PYTHONPATH", "PYTHONSAFEPATH")}
 
 
+def said(error: subprocess.CalledProcessError) -> str:
+    """How a build ended that did not come to its end."""
+    return f"The core does not compile:\n{error.stdout[-2000:]}\n{error.stderr[-2000:]}"
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
     PLACE.mkdir(parents=True, exist_ok=True)
@@ -89,7 +94,11 @@ def main(arguments: Sequence[str]) -> int:
     why = "PLAIN is set" if os.environ.get("PLAIN", "") not in ("", "0") else missing()
     if why is not None:
         print(f"The core is not compiled: {why}.")
-    variables = plain(os.environ) if why is not None else os.environ | environment(built())
+    try:
+        variables = plain(os.environ) if why is not None else os.environ | environment(built())
+    except subprocess.CalledProcessError as error:
+        sys.stderr.write(f"{said(error)}\n")
+        return 1
     return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, env=variables, check=False).returncode
 
 

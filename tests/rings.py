@@ -35,15 +35,11 @@ def _deploy() -> str | None:
     return None if shutil.which("promtool") else "no promtool"
 
 
-def _compiled() -> str | None:
-    return compiled.missing()
-
-
 RINGS: Mapping[str, Callable[[], str | None]] = {
     "kafka": _kafka,
     "browser": _browser,
     "deploy": _deploy,
-    "compiled": _compiled,
+    "compiled": compiled.missing,
 }
 
 
